@@ -1,0 +1,1 @@
+"""The agent: probes a machine, runs a model, serves jobs over one outgoing link."""

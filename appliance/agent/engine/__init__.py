@@ -1,0 +1,1 @@
+"""The child process around llama.cpp: jobs in, tokens out."""

@@ -1,0 +1,19 @@
+"""Errors of the agent: each says what to try next."""
+
+from iamine.errors import IamineError
+
+
+class AgentError(IamineError):
+    """The agent cannot go on like this."""
+
+
+class ConfigError(AgentError):
+    """A setting is missing or wrong."""
+
+
+class ModelUnavailable(AgentError):
+    """The model's file is missing, does not match its hash, or is quarantined."""
+
+
+class EngineFailed(AgentError):
+    """llama.cpp could not load the file or died while doing so."""

@@ -1,0 +1,1 @@
+"""The pool: an OpenAI-compatible server that hands work to volunteers' machines."""

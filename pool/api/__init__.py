@@ -1,0 +1,1 @@
+"""The HTTP side of the pool: bytes to values, values to bytes."""

@@ -1,0 +1,122 @@
+"""Errors of the pool: each carries its HTTP status and OpenAI code; the docstring says what it means.
+
+    IamineError
+      PoolError                      500 server_error
+        InvalidRequest               400 invalid_request_error (names the parameter)
+          ContextTooLong             400 context_length_exceeded
+        AuthenticationFailed         401 invalid_api_key
+        PermissionDenied             403
+        NotFound                     404
+          ModelNotFound              404 model_not_found
+        MethodNotAllowed             405
+        PayloadTooLarge              413
+        RateLimited                  429 rate_limit_exceeded
+        Unavailable                  503 (with Retry-After)
+          DeadlineExceeded           503 deadline_exceeded
+          AnswerLost                 503 answer_lost
+"""
+
+from iamine.errors import IamineError
+
+
+class PoolError(IamineError):
+    """The pool failed; the request itself may be fine."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.param = param
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequest(PoolError):
+    """The request cannot be honoured as it stands; `param` names what is wrong."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+
+
+class ContextTooLong(InvalidRequest):
+    """Prompt and answer do not fit the context of any known model of that name."""
+
+    code = "context_length_exceeded"
+
+
+class AuthenticationFailed(PoolError):
+    """No API key, or one that is not valid here."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class PermissionDenied(PoolError):
+    """The key is valid but may not do this."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "permission_denied"
+
+
+class NotFound(PoolError):
+    """There is nothing at this address."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "not_found"
+
+
+class ModelNotFound(NotFound):
+    """No such model is known to this pool."""
+
+    code = "model_not_found"
+
+
+class MethodNotAllowed(PoolError):
+    """The address exists, but not with this method."""
+
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+
+class PayloadTooLarge(PoolError):
+    """The body is larger than the pool accepts."""
+
+    status = 413
+    type = "invalid_request_error"
+    code = "payload_too_large"
+
+
+class RateLimited(PoolError):
+    """Too many requests of this key at once; `retry_after_s` says when to come back."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retry_after_s: float = 1.0
+
+
+class Unavailable(PoolError):
+    """Nothing can serve this now; `retry_after_s` says when to come back."""
+
+    status = 503
+    code = "service_unavailable"
+    retry_after_s: float = 5.0
+
+
+class DeadlineExceeded(Unavailable):
+    """Nothing could serve the request before its deadline."""
+
+    code = "deadline_exceeded"
+
+
+class AnswerLost(Unavailable):
+    """The answer broke off and could not be continued; asking again is safe."""
+
+    code = "answer_lost"

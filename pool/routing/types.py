@@ -1,0 +1,105 @@
+"""The nouns of routing, shared by hub, dispatch and api: what is asked, and what is told while it is answered."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from iamine.ids import AccountId, JobId, ModelId, WorkerId
+from iamine.wire.messages import Sampling, TokenLogprob, Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrder:
+    """One sequence to produce (n>1 is n orders). Times are the hub's monotonic seconds; tokens are estimates."""
+
+    job: JobId
+    account: AccountId
+    model: ModelId
+    work: Work
+    sampling: Sampling
+    wall_time_s: float
+    deadline_s: float
+    estimated_prompt_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """The job waits: its place (1 = next) and the expected wait, None while nobody knows."""
+
+    position: int
+    estimate_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A worker took the job and tokenised the prompt. Told again (with a higher epoch) when the job moves."""
+
+    worker: WorkerId
+    epoch: int
+    prompt_tokens: int
+    cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefilled:
+    """The prompt is being read: tokens done of all."""
+
+    done_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """New tokens: `ids[j]` is token `index + j`; `text` is what may be shown by now and may lag behind the ids."""
+
+    index: int
+    ids: tuple[int, ...]
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The answer is whole: why it ended, the last text, and how many tokens each worker gave, in order."""
+
+    reason: Literal["stop", "length"]
+    text: str
+    tokens: int
+    prompt_tokens: int
+    cached_tokens: int
+    segments: tuple["Segment", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """The embeddings, in the order of the inputs."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int
+    segments: tuple["Segment", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Tokens [start, stop) of the answer came from this worker."""
+
+    worker: WorkerId
+    start: int
+    stop: int
+
+
+JobEvent = Queued | Begun | Prefilled | Delta | Ended | Vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """A model as clients see it: known (in the manifest) or offered now by `workers` workers."""
+
+    model: ModelId
+    kind: Literal["chat", "completion", "embedding"]
+    context_tokens: int
+    vocabulary_tokens: int
+    tool_format: str
+    workers: int
+    created: int
+    owned_by: str = "iamine"
+    file_sha256: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""PostgreSQL: the only door to the database."""
