@@ -1,19 +1,19 @@
 """Errors of the pool: each carries its HTTP status and OpenAI code; the docstring says what it means.
 
-    IamineError
-      PoolError                      500 server_error
-        InvalidRequest               400 invalid_request_error (names the parameter)
-          ContextTooLong             400 context_length_exceeded
-        AuthenticationFailed         401 invalid_api_key
-        PermissionDenied             403
-        NotFound                     404
-          ModelNotFound              404 model_not_found
-        MethodNotAllowed             405
-        PayloadTooLarge              413
-        RateLimited                  429 rate_limit_exceeded
-        Unavailable                  503 (with Retry-After)
-          DeadlineExceeded           503 deadline_exceeded
-          AnswerLost                 503 answer_lost
+IamineError
+  PoolError                      500 server_error
+    InvalidRequest               400 invalid_request_error (names the parameter)
+      ContextTooLong             400 context_length_exceeded
+    AuthenticationFailed         401 invalid_api_key
+    PermissionDenied             403
+    NotFound                     404
+      ModelNotFound              404 model_not_found
+    MethodNotAllowed             405
+    PayloadTooLarge              413
+    RateLimited                  429 rate_limit_exceeded
+    Unavailable                  503 (with Retry-After)
+      DeadlineExceeded           503 deadline_exceeded
+      AnswerLost                 503 answer_lost
 """
 
 from iamine.errors import IamineError

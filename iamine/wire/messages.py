@@ -293,7 +293,15 @@ class Failed(Message, frozen=True, kw_only=True, omit_defaults=True, tag="failed
     job: JobId
     epoch: int
     code: Literal[
-        "context_overflow", "bad_request", "bad_grammar", "bad_template", "prompt_mismatch", "model_missing", "no_slot", "engine_lost", "draining"
+        "context_overflow",
+        "bad_request",
+        "bad_grammar",
+        "bad_template",
+        "prompt_mismatch",
+        "model_missing",
+        "no_slot",
+        "engine_lost",
+        "draining",
     ]
     message: str
     retryable: bool
