@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from iamine.ids import ModelId
+from iamine.manifest import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +27,12 @@ class ModelSpec:
     threads: int = 0
     gpu_layers: int = 0
     max_tps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """A model that is at hand: its entry, the file to open, and whether the manifest knows it by hash."""
+
+    model: Model
+    path: Path
+    known: bool

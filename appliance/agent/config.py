@@ -1,0 +1,168 @@
+"""What the volunteer wants: options, environment and worker.toml become one value; unknown keys are named and refused."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from appliance.agent.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE_NAME = "worker.toml"
+POOL_VARIABLE = "IAMINE_POOL"
+WORKER_PATH = "/v1/workers/connect"
+_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, [[models]]"
+
+
+class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A `[[models]]` table: a file to load whatever else is chosen. A relative path starts at the config file's folder."""
+
+    path: str
+    id: str = ""
+    kind: Literal["chat", "completion", "embedding"] = "chat"
+    tool_format: Literal["", "hermes"] = ""
+
+
+class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """worker.toml, as written."""
+
+    pool: str = ""
+    pool_key: str = ""
+    name: str = ""
+    model: str = ""
+    max_tps: float | None = None
+    slots: int = 0
+    context_tokens: int = 0
+    threads: int = 0
+    gpu: bool = False
+    exact: bool | None = None
+    models: tuple[ListedModel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was said on the command line; None (or an empty text) means: not said."""
+
+    pool: str | None = None
+    name: str | None = None
+    model: str | None = None
+    max_tps: float | None = None
+    slots: int | None = None
+    config: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds. `pool` is the pool's base address ending in /v1, "" when none was said; 0 and None mean: choose."""
+
+    data_dir: Path
+    pool: str = ""
+    pool_key: str = ""
+    name: str = ""
+    model: str = ""
+    max_tps: float | None = None
+    slots: int = 0
+    context_tokens: int = 0
+    threads: int = 0
+    gpu: bool = False
+    exact: bool | None = None
+    models: tuple[ListedModel, ...] = ()
+
+
+def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Settings:
+    """Option before environment before file before default. Raises ConfigError naming the key and what to write."""
+    path = options.config or data_dir / FILE_NAME
+    file = _checked(read_file(path, must_exist=options.config is not None), path)
+    pool = options.pool or environ.get(POOL_VARIABLE) or file.pool
+    chosen = Settings(
+        data_dir=data_dir,
+        pool=api_base(pool) if pool else "",
+        pool_key=file.pool_key.strip().lower(),
+        name=options.name or file.name,
+        model=options.model or file.model,
+        max_tps=options.max_tps if options.max_tps is not None else file.max_tps,
+        slots=options.slots if options.slots is not None else file.slots,
+        context_tokens=file.context_tokens,
+        threads=file.threads,
+        gpu=file.gpu,
+        exact=file.exact,
+        models=tuple(_anchored(model, path.absolute().parent) for model in file.models),
+    )
+    if chosen.max_tps is not None and not chosen.max_tps > 0:
+        raise ConfigError(f"max_tps is {chosen.max_tps}", hint="give tokens per second above 0, or leave it out for no limit")
+    if chosen.slots < 0:
+        raise ConfigError(f"slots is {chosen.slots}", hint="give 1 or more, or 0 to let the agent choose")
+    return chosen
+
+
+def read_file(path: Path, *, must_exist: bool) -> ConfigFile:
+    """The config file's content, an empty one when there is no file and none must be. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"there is no config file {path}", hint="check the path given with --config") from None
+        return ConfigFile()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", hint="make it a UTF-8 text that this user may read") from error
+    try:
+        return msgspec.convert(tomllib.loads(text), ConfigFile)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint="correct that line; texts stand in quotes") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}", hint=f"keys that may be there: {_KEYS}") from error
+
+
+def need_pool(chosen: Settings) -> str:
+    """The pool's base address. Raises ConfigError that says how to set it."""
+    if chosen.pool:
+        return chosen.pool
+    where = chosen.data_dir / FILE_NAME
+    raise ConfigError(
+        "no pool is set, so there is nobody to work for",
+        hint=f'give --pool http://HOST:PORT, set {POOL_VARIABLE}, or write pool = "http://HOST:PORT" in {where}',
+    )
+
+
+def api_base(address: str) -> str:
+    """`http(s)://host[:port][/path]/v1` from an address with or without /v1. Raises ConfigError for what is no address."""
+    text = address.strip()
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    if scheme not in {"http", "https"} or not parts.hostname or not _has_port(parts.netloc):
+        raise ConfigError(f"{address!r} is no pool address", hint="an address looks like http://HOST:PORT or https://HOST/v1")
+    path = parts.path.rstrip("/").removesuffix(WORKER_PATH).removesuffix("/v1")
+    return urlunsplit((scheme, parts.netloc, f"{path}/v1", "", ""))
+
+
+def worker_endpoint(base: str) -> str:
+    """The WebSocket address for workers of a base made by `api_base`."""
+    parts = urlsplit(base)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    return urlunsplit((scheme, parts.netloc, parts.path.removesuffix("/v1") + WORKER_PATH, "", ""))
+
+
+def _has_port(netloc: str) -> bool:
+    try:
+        return urlsplit(f"//{netloc}").port != 0
+    except ValueError:
+        return False
+
+
+def _checked(file: ConfigFile, path: Path) -> ConfigFile:
+    for key in ("slots", "context_tokens", "threads"):
+        if getattr(file, key) < 0:
+            raise ConfigError(f"{path}: {key} is below 0", hint="0 means that the agent chooses")
+    return file
+
+
+def _anchored(model: ListedModel, folder: Path) -> ListedModel:
+    return msgspec.structs.replace(model, path=str(folder / Path(model.path).expanduser()))

@@ -1,0 +1,135 @@
+"""The manifest: which model files are known, by hash, and what each needs; bundled as models.toml, read strictly."""
+
+import sys
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+from iamine.errors import IamineError
+from iamine.ids import ModelId
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Tier = Literal["micro", "small", "medium", "large", "xlarge"]
+TIERS: tuple[Tier, ...] = ("micro", "small", "medium", "large", "xlarge")
+MANIFEST_VERSION = 1
+_SHA256_DIGITS = 64
+_REVISION_DIGITS = 40
+_HEX = frozenset("0123456789abcdef")
+
+
+class ManifestError(IamineError):
+    """The manifest is not in order; nothing of it is used."""
+
+    hint = "install IAMINE again: models.toml belongs to the package and is not meant to be edited"
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the manifest; an unknown key is an error."""
+
+
+class File(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of a model, known by its hash."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Model(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model as the manifest knows it; a split model has several files, the first is the one to open.
+
+    `kv_bytes_per_token` (f16, one sequence) and `base_bytes` (buffers beside the weights) are 0 where unknown;
+    `active_parameters` 0 means dense; `context` 0 means unknown. `repo` and `revision` name a source without a host.
+    """
+
+    id: ModelId
+    name: str
+    tier: Tier
+    license: str
+    parameters: int
+    context: int
+    active_parameters: int = 0
+    kind: Literal["chat", "completion", "embedding"] = "chat"
+    tool_format: Literal["", "hermes"] = ""
+    bundled: bool = False
+    repo: str = ""
+    revision: str = ""
+    kv_bytes_per_token: int = 0
+    base_bytes: int = 0
+    min_engine: str = ""
+    file: tuple[File, ...]
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of all files together."""
+        return sum(file.bytes for file in self.file)
+
+    @property
+    def file_sha256(self) -> str:
+        """What names this model on the wire: the hash of the file that is opened."""
+        return self.file[0].sha256
+
+
+class Manifest(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All known models, in the order of the file."""
+
+    version: int
+    model: tuple[Model, ...] = ()
+
+    def find(self, model: str) -> Model | None:
+        """The entry with this id, or None."""
+        return next((entry for entry in self.model if entry.id == model), None)
+
+
+def parse(text: str) -> Manifest:
+    """The manifest in a TOML text. Raises ManifestError naming the entry and what is wrong with it."""
+    try:
+        manifest = msgspec.convert(tomllib.loads(text), Manifest)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ManifestError(f"models.toml: {error}") from error
+    if manifest.version != MANIFEST_VERSION:
+        raise ManifestError(
+            f"models.toml has version {manifest.version}; this program reads {MANIFEST_VERSION}", hint="update IAMINE"
+        )
+    for model in manifest.model:
+        if problem := _problem(model):
+            raise ManifestError(f"models.toml: model {model.id!r}: {problem}")
+    _unique("model id", [model.id for model in manifest.model])
+    _unique("sha256", [file.sha256 for model in manifest.model for file in model.file])
+    return manifest
+
+
+def load() -> Manifest:
+    """The manifest that ships with this package."""
+    return parse(resources.files("iamine").joinpath("models.toml").read_text(encoding="utf-8"))
+
+
+def _problem(model: Model) -> str:
+    """What is wrong with an entry in itself, or an empty text."""
+    if not model.id or model.parameters < 1 or model.context < 0:
+        return "id, parameters and context must be set"
+    if not 0 <= model.active_parameters <= model.parameters:
+        return "active_parameters must lie between 0 and parameters"
+    if not model.file:
+        return "it has no file"
+    if not model.bundled and not (model.repo and _is_hex(model.revision, _REVISION_DIGITS)):
+        return f"repo and a pinned revision of {_REVISION_DIGITS} hexadecimal digits are needed"
+    for file in model.file:
+        if not file.path or file.bytes < 1 or not _is_hex(file.sha256, _SHA256_DIGITS):
+            return f"file {file.path!r} needs a path, its bytes and a SHA-256 in lower case"
+    return ""
+
+
+def _is_hex(text: str, digits: int) -> bool:
+    return len(text) == digits and _HEX.issuperset(text)
+
+
+def _unique(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ManifestError(f"models.toml: {what} {name!r} stands there twice")

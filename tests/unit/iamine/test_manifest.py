@@ -1,0 +1,89 @@
+"""The manifest is read strictly, and the bundled one is true."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+import appliance.agent
+from iamine.manifest import TIERS, ManifestError, load, parse
+
+SHA = "ab" * 32
+REVISION = "cd" * 20
+ENTRY = f"""
+version = 1
+[[model]]
+id = "m"
+name = "M"
+tier = "small"
+license = "MIT"
+parameters = 10
+context = 128
+repo = "who/m"
+revision = "{REVISION}"
+[[model.file]]
+path = "m.gguf"
+bytes = 5
+sha256 = "{SHA}"
+"""
+
+
+def test_an_entry_is_read_whole() -> None:
+    model = parse(ENTRY).model[0]
+    assert (model.id, model.total_bytes, model.file_sha256) == ("m", 5, SHA)
+
+
+def test_a_model_is_found_by_its_id_only() -> None:
+    manifest = parse(ENTRY)
+    assert manifest.find("m") is manifest.model[0]
+    assert manifest.find("other") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('name = "M"', 'name = "M"\ncolour = "red"', "colour"),
+        ('tier = "small"', 'tier = "tiny"', "tiny"),
+        ("version = 1", "version = 2", "version 2"),
+        ("version = 1", "version = ", "models.toml"),
+        ('id = "m"', 'id = ""', "id, parameters"),
+        ("parameters = 10", "parameters = 0", "id, parameters"),
+        ("parameters = 10", "parameters = 10\nactive_parameters = 11", "active_parameters"),
+        (REVISION, "main", "revision"),
+        (SHA, SHA.upper(), "SHA-256"),
+        (SHA, "abc", "SHA-256"),
+        ("bytes = 5", "bytes = 0", "SHA-256"),
+    ],
+)
+def test_what_is_wrong_is_named(old: str, new: str, said: str) -> None:
+    with pytest.raises(ManifestError, match=said) as caught:
+        parse(ENTRY.replace(old, new, 1))
+    assert caught.value.hint
+
+
+def test_a_model_needs_a_file() -> None:
+    with pytest.raises(ManifestError, match="no file"):
+        parse(ENTRY[: ENTRY.index("[[model.file]]")] + "file = []\n")
+
+
+def test_ids_and_hashes_are_unique() -> None:
+    second = ENTRY.replace("version = 1", "")
+    with pytest.raises(ManifestError, match="model id 'm'"):
+        parse(ENTRY + second)
+    with pytest.raises(ManifestError, match="sha256"):
+        parse(ENTRY + second.replace('id = "m"', 'id = "n"'))
+
+
+def test_the_bundled_manifest_has_every_tier_and_no_host() -> None:
+    manifest = load()
+    assert {model.tier for model in manifest.model} == set(TIERS)
+    assert all("://" not in model.repo and model.repo.count("/") == 1 for model in manifest.model if not model.bundled)
+
+
+def test_the_bundled_model_is_the_file_that_ships() -> None:
+    mote = load().find("mote")
+    assert mote is not None
+    assert mote.bundled
+    content = (Path(appliance.agent.__file__).parent / "data" / mote.file[0].path).read_bytes()
+    recorded = (mote.file[0].bytes, mote.file[0].sha256)
+    assert recorded == (len(content), hashlib.sha256(content).hexdigest()), "record the new file: see iamine/models.toml"
