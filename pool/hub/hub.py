@@ -1,0 +1,323 @@
+"""The hub: frames and requests in, the scheduler's effects performed. It owns the links and the journals.
+
+Everything here is synchronous and on one thread: no await stands between a decision and what is done about it.
+"""
+
+import logging
+from collections.abc import Callable
+
+from iamine.identity import Identity
+from iamine.ids import ID_BYTES, JobId, ModelId, WorkerId, session_id
+from iamine.wire.codec import decode_from_worker
+from iamine.wire.errors import OutOfOrder, TooLarge, WireError
+from iamine.wire.messages import (
+    NONCE_BYTES,
+    Cancel,
+    Drain,
+    Embedded,
+    Failed,
+    Finished,
+    Goodbye,
+    Heartbeat,
+    Hello,
+    Models,
+    Progress,
+    SequenceStep,
+    Started,
+    Step,
+)
+from iamine.wire.session import Ended, Heard, Introduced, PoolSession, Reply
+from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, Unavailable
+from pool.hub.catalogue import Catalogue
+from pool.hub.journal import Journal
+from pool.hub.link import HELLO_LIMIT_S, Link, Socket
+from pool.hub.stream import Stream
+from pool.hub.tally import Tally
+from pool.routing.effects import Breach, CancelAt, Effect, Evict, RefusalCode, Refuse, Send, Stale, Verdict, Wait
+from pool.routing.scheduler import Scheduler
+from pool.routing.types import JobOrder, ModelCard, Prefilled
+
+log = logging.getLogger("pool.hub")
+
+REFUSALS: dict[RefusalCode, type[PoolError]] = {
+    "deadline": DeadlineExceeded,
+    "answer_lost": AnswerLost,
+    "context_overflow": ContextTooLong,
+    "bad_request": InvalidRequest,
+}
+
+
+class Hub:
+    """All live links and jobs. `monotonic` and `wall` are clocks in seconds, `random_bytes` draws nonces and ids."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        name: str,
+        scheduler: Scheduler,
+        catalogue: Catalogue,
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+        on_hello: Callable[[WorkerId, Hello], None],
+    ) -> None:
+        self._identity, self._name = identity, name
+        self._scheduler, self._catalogue = scheduler, catalogue
+        self.monotonic, self._wall, self._random_bytes = monotonic, wall, random_bytes
+        self._on_hello = on_hello
+        self._newcomers: set[Link] = set()
+        self._links: dict[WorkerId, Link] = {}
+        self._journals: dict[JobId, Journal] = {}
+        self._closed = False
+        self.tally = Tally()
+
+    # ---- for dispatch and api -------------------------------------------------------------------------------------------
+
+    def submit(self, order: JobOrder) -> Stream:
+        """Start a job; its stream tells what becomes of it."""
+        stream = Stream(on_cancel=lambda: self._cancelled(order.job))
+        if self._closed:
+            stream.fail(Unavailable("the pool is shutting down", hint="ask again in a few seconds"))
+            return stream
+        self.tally.jobs += 1
+        self._journals[order.job] = Journal(order=order, stream=stream)
+        self._perform(self._scheduler.on_job(order, self.monotonic()))
+        return stream
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """Models that are offered now, or were a short while ago."""
+        return self._catalogue.cards(self.monotonic())
+
+    def find(self, model: ModelId) -> ModelCard | None:
+        """A model by its name, also one that the pool only knows of."""
+        return self._catalogue.find(model)
+
+    @property
+    def workers(self) -> int:
+        return len(self._links)
+
+    @property
+    def queued(self) -> int:
+        return self._scheduler.queued
+
+    @property
+    def running(self) -> int:
+        return self._scheduler.running
+
+    def links(self) -> tuple[Link, ...]:
+        """The welcomed workers' links, to look at."""
+        return tuple(self._links.values())
+
+    # ---- for the workers' socket ------------------------------------------------------------------------------------------
+
+    def connect(self, socket: Socket) -> Link:
+        """A worker opened a connection."""
+        session = PoolSession(identity=self._identity, nonce=self._random_bytes(NONCE_BYTES), name=self._name)
+        link = Link(socket=socket, session=session, opened_at=self.monotonic(), id=session_id(self._random_bytes(ID_BYTES)))
+        self._newcomers.add(link)
+        return link
+
+    def receive(self, link: Link, frame: bytes | str) -> None:
+        """A frame came. What breaks the rules ends this link with a reason, and no other."""
+        if link.ended:
+            return
+        try:
+            self._received(link, frame)
+        except WireError as error:
+            self.tally.breaches += 1
+            log.warning("worker %s: %s: %s", link.session.worker or "unknown", error.code, error.reason)
+            self._end(link, error.code, error.reason, retry_after_s=-1.0 if error.fatal else 5.0)
+
+    def disconnected(self, link: Link) -> None:
+        """The connection is gone."""
+        link.ended = True
+        self._forget(link)
+
+    def tick(self) -> None:
+        """To be called a few times a second."""
+        now = self.monotonic()
+        for link in [link for link in self._newcomers if now - link.opened_at > HELLO_LIMIT_S]:
+            self._end(link, "timeout", f"no hello within {HELLO_LIMIT_S:g} s", retry_after_s=5.0)
+        self._perform(self._scheduler.on_tick(now))
+
+    def close(self) -> None:
+        """The pool stops: tell workers to come back, and readers that it is over."""
+        self._closed = True
+        for link in [*self._newcomers, *self._links.values()]:
+            link.end("pool_stopping", "the pool is shutting down", retry_after_s=1.0)
+        for journal in list(self._journals.values()):
+            journal.stream.fail(Unavailable("the pool is shutting down", hint="ask again in a few seconds"))
+        self._journals.clear()
+
+    # ---- frames -----------------------------------------------------------------------------------------------------------
+
+    def _received(self, link: Link, frame: bytes | str) -> None:
+        match link.session.receive(decode_from_worker(frame), now=self._wall()):
+            case Reply(message=challenge):
+                link.send(challenge)
+            case Introduced(worker=worker, hello=hello):
+                self._introduced(link, worker, hello)
+            case Heard(message=message):
+                self._heard(link, message)
+            case Ended(goodbye=goodbye):
+                self._said_goodbye(link, goodbye)
+
+    def _introduced(self, link: Link, worker: WorkerId, hello: Hello) -> None:
+        """One key, one live session: the newest one fences the one before."""
+        older = self._links.get(worker)
+        if older is not None:
+            self._end(older, "superseded", "another session with this worker's key has begun", retry_after_s=-1.0)
+        link.name, link.hardware = hello.name, hello.hardware
+        link.offer(hello.models)
+        patience = self._scheduler.patience
+        link.send(
+            link.session.welcome(session=link.id, heartbeat_busy_s=patience.beat_busy_s, heartbeat_idle_s=patience.beat_idle_s)
+        )
+        self._newcomers.discard(link)
+        self._links[worker] = link
+        self._catalogue.offered(worker, hello.models, self.monotonic())
+        log.info(
+            "worker %s (%s) joined with %s", worker, hello.name, ", ".join(offer.model for offer in hello.models) or "no model"
+        )
+        self._on_hello(worker, hello)
+        self._perform(self._scheduler.on_worker(worker, hello.models, self.monotonic()))
+
+    def _said_goodbye(self, link: Link, goodbye: Goodbye) -> None:
+        log.info("worker %s leaves: %s: %s", link.session.worker or "unknown", goodbye.code[:64], goodbye.reason[:200])
+        link.ended = True
+        link.socket.close()
+        self._forget(link)
+
+    def _heard(
+        self, link: Link, message: Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain
+    ) -> None:
+        worker, now = link.worker, self.monotonic()
+        if worker is None:
+            return
+        match message:
+            case Step(sequences=sequences):
+                self._scheduler.on_stepped(worker, now)
+                for sequence in sequences:
+                    self._stepped(link, worker, sequence, now)
+            case Started():
+                if self._counts(self._scheduler.on_started(worker, message.job, message.epoch, now)):
+                    journal = self._journals[message.job]
+                    journal.stream.put(journal.begun(worker, message))
+            case Progress():
+                if self._counts(self._scheduler.on_progress(worker, message.job, message.epoch, now)):
+                    prefilled = Prefilled(done_tokens=message.done_tokens, total_tokens=message.total_tokens)
+                    self._journals[message.job].stream.put(prefilled)
+            case Finished():
+                self._finished(worker, message, now)
+            case Embedded():
+                self._embedded(worker, message, now)
+            case Failed():
+                self._failed(worker, message, now)
+            case Heartbeat(ready=ready):
+                self._perform(self._scheduler.on_heartbeat(worker, ready, now))
+            case Models(models=models):
+                link.offer(models)
+                self._catalogue.offered(worker, models, now)
+                self._perform(self._scheduler.on_offers(worker, models, now))
+            case Drain():
+                self._scheduler.on_drain(worker, now)
+
+    def _stepped(self, link: Link, worker: WorkerId, step: SequenceStep, now: float) -> None:
+        verdict = self._scheduler.on_tokens(worker, step.job, step.epoch, step.index, len(step.ids), now)
+        if not self._counts(verdict):
+            return
+        journal = self._journals[step.job]
+        offer = link.offers.get(self._scheduler.file_of(step.job))
+        if offer is None or not all(0 <= token < offer.vocabulary_tokens for token in step.ids):
+            raise OutOfOrder(f"a token of {step.job} is not in the model's vocabulary")
+        self.tally.tokens += len(step.ids)
+        journal.stream.put(journal.append(step))
+
+    def _finished(self, worker: WorkerId, finished: Finished, now: float) -> None:
+        verdict, effects = self._scheduler.on_finished(worker, finished.job, finished.epoch, finished.tokens, now)
+        if self._counts(verdict):
+            journal = self._journals.pop(finished.job)
+            journal.stream.put(journal.ended(finished.reason, finished.text))
+            self.tally.completed += 1
+        self._perform(effects)
+
+    def _embedded(self, worker: WorkerId, embedded: Embedded, now: float) -> None:
+        verdict, effects = self._scheduler.on_embedded(worker, embedded.job, embedded.epoch, now)
+        if self._counts(verdict):
+            journal = self._journals.pop(embedded.job)
+            journal.stream.put(journal.embedded(worker, embedded.vectors, embedded.prompt_tokens))
+            self.tally.completed += 1
+        self._perform(effects)
+
+    def _failed(self, worker: WorkerId, failed: Failed, now: float) -> None:
+        verdict, effects = self._scheduler.on_failed(worker, failed, now)
+        if self._counts(verdict):
+            self.tally.failures += 1
+            log.warning("worker %s: %s failed: %s", worker, failed.job, failed.code)
+        self._perform(effects)
+
+    def _counts(self, verdict: Verdict) -> bool:
+        """Whether a frame counts. Raises OutOfOrder for an assignee that broke the order."""
+        match verdict:
+            case Breach(reason=reason):
+                raise OutOfOrder(reason)
+            case Stale():
+                self.tally.zombies += 1
+                return False
+            case _:
+                return True
+
+    # ---- effects ------------------------------------------------------------------------------------------------------------
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case CancelAt(worker=worker, job=job, epoch=epoch):
+                    if worker in self._links:
+                        self._links[worker].send(Cancel(job=job, epoch=epoch))
+                case Wait(job=job, queued=queued):
+                    if job in self._journals:
+                        self._journals[job].stream.put(queued)
+                case Refuse(job=job, code=code, message=message):
+                    journal = self._journals.pop(job, None)
+                    if journal is not None:
+                        journal.stream.fail(REFUSALS[code](message))
+                case Evict(worker=worker, code=code, reason=reason):
+                    self.tally.evictions += 1
+                    log.warning("worker %s: %s: %s", worker, code, reason)
+                    if worker in self._links:
+                        self._end(self._links[worker], code, reason, retry_after_s=1.0)
+
+    def _send(self, send: Send) -> None:
+        journal, link = self._journals.get(send.job), self._links.get(send.worker)
+        if journal is None or link is None:
+            return
+        if send.epoch > 1:
+            self.tally.redispatched += 1
+        try:
+            link.give(journal.job(send))
+        except TooLarge as error:
+            self._cancelled(send.job)
+            journal.stream.fail(ContextTooLong(f"the request is too large to hand to a worker: {error.reason}"))
+
+    def _cancelled(self, job: JobId) -> None:
+        if self._journals.pop(job, None) is not None:
+            self.tally.cancelled += 1
+            self._perform(self._scheduler.on_cancel(job, self.monotonic()))
+
+    def _end(self, link: Link, code: str, reason: str, *, retry_after_s: float) -> None:
+        link.end(code, reason, retry_after_s=retry_after_s)
+        self._forget(link)
+
+    def _forget(self, link: Link) -> None:
+        """Whatever the link held goes on elsewhere. A fenced link holds nothing any more."""
+        self._newcomers.discard(link)
+        worker = link.session.worker
+        if worker is not None and self._links.get(worker) is link:
+            del self._links[worker]
+            self._catalogue.gone(worker, self.monotonic())
+            log.info("worker %s is gone", worker)
+            self._perform(self._scheduler.on_worker_gone(worker, self.monotonic()))

@@ -1,0 +1,76 @@
+"""What is known of a live job's answer: its token ids, who gave them, and where its reader listens."""
+
+from dataclasses import dataclass, field
+
+from iamine.ids import WorkerId
+from iamine.wire.messages import Job, SequenceStep, Started
+from pool.hub.stream import Stream
+from pool.routing.effects import Send
+from pool.routing.types import Begun, Delta, Ended, JobOrder, Segment, Vectors
+
+
+@dataclass(slots=True)
+class Journal:
+    """A live job. `ids` are the tokens accepted so far: enough to go on anywhere."""
+
+    order: JobOrder
+    stream: Stream
+    ids: list[int] = field(default_factory=list)
+    givers: list[tuple[WorkerId, int]] = field(default_factory=list)
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    prompt_sha256: str = ""
+
+    def job(self, send: Send) -> Job:
+        """The message that makes a worker go on from here."""
+        order = self.order
+        return Job(
+            job=order.job,
+            epoch=send.epoch,
+            file_sha256=send.file_sha256,
+            work=order.work,
+            sampling=order.sampling,
+            now=order.wall_time_s,
+            prefix=tuple(self.ids),
+            template_sha256=send.template_sha256,
+            prompt_sha256=self.prompt_sha256 if self.ids else "",
+        )
+
+    def begun(self, worker: WorkerId, started: Started) -> Begun:
+        """The prompt is tokenised by this worker; its tokens are counted from here on."""
+        if not self.ids:
+            self.prompt_tokens, self.cached_tokens = started.prompt_tokens, started.cached_tokens
+            self.prompt_sha256 = started.prompt_sha256
+        if not self.givers or self.givers[-1][0] != worker:
+            self.givers.append((worker, len(self.ids)))
+        return Begun(worker=worker, epoch=started.epoch, prompt_tokens=self.prompt_tokens, cached_tokens=self.cached_tokens)
+
+    def append(self, step: SequenceStep) -> Delta:
+        """Tokens that count."""
+        self.ids.extend(step.ids)
+        return Delta(index=step.index, ids=step.ids, text=step.text, logprobs=step.logprobs)
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Who gave which tokens, in order; a worker that gave none is left out."""
+        stops = [start for _, start in self.givers[1:]] + [len(self.ids)]
+        pairs = zip(self.givers, stops, strict=True)
+        return tuple(Segment(worker=worker, start=start, stop=stop) for (worker, start), stop in pairs if stop > start)
+
+    def ended(self, reason: str, text: str) -> Ended:
+        """The answer is whole."""
+        return Ended(
+            reason="length" if reason == "length" else "stop",
+            text=text,
+            tokens=len(self.ids),
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            segments=self.segments(),
+        )
+
+    def embedded(self, worker: WorkerId, vectors: tuple[tuple[float, ...], ...], prompt_tokens: int) -> Vectors:
+        """The vectors are here."""
+        return Vectors(
+            vectors=vectors,
+            prompt_tokens=prompt_tokens,
+            segments=(Segment(worker=worker, start=0, stop=0),),
+        )

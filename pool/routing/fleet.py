@@ -1,0 +1,123 @@
+"""The workers as the scheduler sees them: what each offers, holds and last said."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from iamine.ids import JobId, ModelId, WorkerId
+from iamine.wire.messages import ModelOffer
+from pool.routing.choose import Candidate
+
+STEP_WEIGHT = 0.2  # of the newest decode step in a worker's moving average
+
+
+@dataclass(slots=True)
+class WorkerState:
+    """One live worker. `running` maps its jobs to the file that serves each; times are monotonic seconds."""
+
+    worker: WorkerId
+    offers: dict[str, ModelOffer]
+    heard_at: float
+    ready: bool = True
+    draining: bool = False
+    running: dict[JobId, str] = field(default_factory=dict)
+    busy_since: float = 0.0
+    step_s: float = 0.0
+    stepped_at: float = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Whether it takes new work."""
+        return self.ready and not self.draining
+
+    def holds(self, file_sha256: str) -> int:
+        """How many sequences this file's engine serves now."""
+        return sum(1 for file in self.running.values() if file == file_sha256)
+
+    def stepped(self, now: float) -> None:
+        """A decode step arrived: the moving average of the time between two."""
+        if self.stepped_at:
+            gap_s = now - self.stepped_at
+            self.step_s += STEP_WEIGHT * (gap_s - self.step_s) if self.step_s else gap_s
+        self.stepped_at = now
+
+
+class Fleet:
+    """All live workers, with an index by model."""
+
+    def __init__(self) -> None:
+        self._workers: dict[WorkerId, WorkerState] = {}
+        self._by_model: dict[ModelId, set[WorkerId]] = {}
+
+    def __iter__(self) -> Iterator[WorkerState]:
+        return iter(list(self._workers.values()))
+
+    def get(self, worker: WorkerId) -> WorkerState | None:
+        """The worker while its link lives."""
+        return self._workers.get(worker)
+
+    def join(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> WorkerState:
+        """A link is open. The worker must not be there yet."""
+        state = WorkerState(worker=worker, offers={}, heard_at=now)
+        self._workers[worker] = state
+        self.offer(state, offers)
+        return state
+
+    def leave(self, worker: WorkerId) -> WorkerState | None:
+        """The link is gone; what the worker held is told by the state that is returned."""
+        state = self._workers.pop(worker, None)
+        if state is not None:
+            self._unindex(state)
+        return state
+
+    def offer(self, state: WorkerState, offers: tuple[ModelOffer, ...]) -> None:
+        """What the worker serves from now on."""
+        self._unindex(state)
+        state.offers = {offer.file_sha256: offer for offer in offers}
+        for offer in offers:
+            self._by_model.setdefault(offer.model, set()).add(state.worker)
+
+    def assign(self, worker: WorkerId, job: JobId, file_sha256: str, now: float) -> None:
+        """The worker holds the job from now on; silence counts from its first job."""
+        state = self._workers[worker]
+        if not state.running:
+            state.busy_since = now
+            state.stepped_at = 0.0
+        state.running[job] = file_sha256
+
+    def release(self, worker: WorkerId, job: JobId) -> bool:
+        """The worker no longer holds the job; False when the worker itself is gone."""
+        state = self._workers.get(worker)
+        if state is None:
+            return False
+        del state.running[job]
+        return True
+
+    def offering(self, model: ModelId) -> Iterator[tuple[WorkerState, ModelOffer]]:
+        """Every worker and file that serves the model, busy or not."""
+        for worker in sorted(self._by_model.get(model, ())):
+            state = self._workers[worker]
+            for offer in state.offers.values():
+                if offer.model == model:
+                    yield state, offer
+
+    def candidates(
+        self, model: ModelId, *, file_sha256: str, least_context: int, avoid: frozenset[WorkerId]
+    ) -> list[Candidate]:
+        """Who can take a job now: alive, ready, a free slot, the same file if the answer has begun, context enough."""
+        return [
+            Candidate(worker=state.worker, offer=offer, running=held)
+            for state, offer in self.offering(model)
+            if state.usable
+            and state.worker not in avoid
+            and file_sha256 in ("", offer.file_sha256)
+            and offer.context_tokens >= least_context
+            and (held := state.holds(offer.file_sha256)) < offer.slots
+        ]
+
+    def _unindex(self, state: WorkerState) -> None:
+        for offer in state.offers.values():
+            workers = self._by_model.get(offer.model)
+            if workers is not None:
+                workers.discard(state.worker)
+                if not workers:
+                    del self._by_model[offer.model]

@@ -1,0 +1,305 @@
+"""The scheduler: events about jobs and workers in, effects out. It performs nothing, waits for nothing, knows no clock.
+
+Every dispatch raises the job's epoch. A frame counts only if it is of the current epoch, from the assignee and in
+order (`Counts`); what comes from a worker that was given up is `Stale`; an assignee that breaks the order is a
+`Breach`. A job whose worker is lost goes to the front of the queue and on from the tokens it has, on the same file.
+"""
+
+from dataclasses import dataclass
+
+from iamine.ids import JobId, ModelId, WorkerId
+from iamine.wire.messages import EmbeddingWork, Failed, ModelOffer
+from pool.routing.board import Board, JobRecord
+from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Effect, Evict, Verdict, Wait
+from pool.routing.fleet import WorkerState
+from pool.routing.lifecycle import JobState, JobStep
+from pool.routing.types import JobOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the pool waits for what, in seconds (stream.md), and how often a job may be lost without progress."""
+
+    beat_busy_s: float = 1.0
+    beat_idle_s: float = 15.0
+    busy_silence_s: float = 2.5
+    idle_silence_s: float = 45.0
+    stall_s: float = 3.0
+    stall_steps: float = 3.0
+    embedding_s: float = 60.0
+    resume_s: float = 60.0
+    late_tick_s: float = 1.0
+    fruitless_workers: int = 2
+    fruitless_losses: int = 3
+
+
+class Scheduler:
+    """Decides who does what. One owner, one thread; every method is an event."""
+
+    def __init__(self, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
+        self._board = Board()
+        self._ticked_at: float | None = None
+
+    # ---- to look at, not to act on ------------------------------------------------------------------------------------
+
+    @property
+    def workers(self) -> int:
+        return sum(1 for _ in self._board.fleet)
+
+    @property
+    def queued(self) -> int:
+        return sum(len(queue) for queue in self._board.queues.values())
+
+    @property
+    def running(self) -> int:
+        return sum(len(state.running) for state in self._board.fleet)
+
+    def offering(self, model: ModelId) -> list[ModelOffer]:
+        """What live workers offer under this name."""
+        return [offer for _, offer in self._board.fleet.offering(model)]
+
+    def file_of(self, job: JobId) -> str:
+        """The model file that serves the job; empty for one that nobody holds."""
+        record = self._board.jobs.get(job)
+        return record.file_sha256 if record else ""
+
+    def assigned(self, worker: WorkerId) -> dict[JobId, str]:
+        """The jobs a worker holds, each with its file; empty for one that is not here."""
+        state = self._board.fleet.get(worker)
+        return dict(state.running) if state else {}
+
+    # ---- workers ------------------------------------------------------------------------------------------------------
+
+    def on_worker(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> list[Effect]:
+        """A worker was welcomed. It must not be here already (the hub fences an older session first)."""
+        state = self._board.fleet.join(worker, offers, now)
+        return self._fill(state, now)
+
+    def on_offers(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> list[Effect]:
+        """It offers something else from now on; jobs of a file that it no longer has are lost to it."""
+        state = self._heard(worker, now)
+        if state is None:
+            return []
+        self._board.fleet.offer(state, offers)
+        effects: list[Effect] = []
+        for job, file in list(state.running.items()):
+            if file not in state.offers:
+                effects += self._lose(self._board.jobs[job], now)
+        return effects + self._fill(state, now)
+
+    def on_heartbeat(self, worker: WorkerId, ready: bool, now: float) -> list[Effect]:
+        """It lives, and can or cannot take work."""
+        state = self._heard(worker, now)
+        if state is None:
+            return []
+        state.ready = ready
+        return self._fill(state, now)
+
+    def on_drain(self, worker: WorkerId, now: float) -> None:
+        """No new jobs for it; those it has may end there."""
+        state = self._heard(worker, now)
+        if state is not None:
+            state.draining = True
+
+    def on_worker_gone(self, worker: WorkerId, now: float) -> list[Effect]:
+        """Its link is closed: what it held goes on elsewhere."""
+        state = self._board.fleet.leave(worker)
+        effects: list[Effect] = []
+        for job in state.running if state else ():
+            effects += self._lose(self._board.jobs[job], now)
+        return effects
+
+    # ---- jobs ---------------------------------------------------------------------------------------------------------
+
+    def on_job(self, order: JobOrder, now: float) -> list[Effect]:
+        """A client wants an answer: it is sent at once or told to wait."""
+        record = JobRecord(order=order, deadline_s=order.deadline_s, progressed_at=now)
+        self._board.enter(record)
+        effects = self._board.fill(order.model, now)
+        if record.state is JobState.QUEUED:
+            effects.append(Wait(job=order.job, queued=self._board.places()[order.job]))
+        return effects
+
+    def on_cancel(self, job: JobId, now: float) -> list[Effect]:
+        """The client left, or the pool gives up on it. Unknown jobs are over already."""
+        record = self._board.jobs.get(job)
+        if record is None:
+            return []
+        return [*self._board.end(record, JobStep.CANCEL), *self._board.fill(record.order.model, now)]
+
+    def on_started(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> Verdict:
+        """The prompt is tokenised."""
+        record = self._current(worker, job, epoch, now)
+        if record is None:
+            return STALE
+        record.begun = True
+        record.progressed_at = now
+        return COUNTS
+
+    def on_progress(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> Verdict:
+        """Some more of the prompt is read."""
+        return self.on_started(worker, job, epoch, now)
+
+    def on_tokens(self, worker: WorkerId, job: JobId, epoch: int, index: int, count: int, now: float) -> Verdict:
+        """`count` tokens from `index` on have come."""
+        record = self._current(worker, job, epoch, now)
+        if record is None:
+            return STALE
+        if not record.begun:
+            return Breach(f"tokens of {job} before it was started")
+        if index != record.tokens:
+            return Breach(f"token {index} of {job} came when token {record.tokens} was next")
+        if record.tokens + count > record.order.sampling.max_tokens:
+            return Breach(f"more than the {record.order.sampling.max_tokens} tokens asked for in {job}")
+        record.tokens += count
+        record.progressed_at = now
+        record.losses.clear()
+        return COUNTS
+
+    def on_stepped(self, worker: WorkerId, now: float) -> None:
+        """A step frame came: the measure of what a stall is for this worker."""
+        state = self._heard(worker, now)
+        if state is not None:
+            state.stepped(now)
+
+    def on_finished(self, worker: WorkerId, job: JobId, epoch: int, tokens: int, now: float) -> tuple[Verdict, list[Effect]]:
+        """The worker says that the answer is whole after `tokens` tokens."""
+        record = self._current(worker, job, epoch, now)
+        if record is None:
+            return STALE, []
+        if not record.begun or tokens != record.tokens:
+            return Breach(f"{job} finished after {tokens} tokens when {record.tokens} have come"), []
+        return COUNTS, [*self._board.end(record, JobStep.FINISH), *self._fill_worker(worker, now)]
+
+    def on_embedded(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> tuple[Verdict, list[Effect]]:
+        """The vectors of a job have come; nothing precedes them."""
+        record = self._current(worker, job, epoch, now)
+        if record is None:
+            return STALE, []
+        return COUNTS, [*self._board.end(record, JobStep.FINISH), *self._fill_worker(worker, now)]
+
+    def on_failed(self, worker: WorkerId, failed: Failed, now: float) -> tuple[Verdict, list[Effect]]:
+        """The worker could not do it: another may, or the request itself is at fault."""
+        record = self._current(worker, failed.job, failed.epoch, now)
+        if record is None:
+            return STALE, []
+        if failed.code == "context_overflow":
+            effects = self._overflowed(record, failed, now)
+        elif failed.retryable:
+            effects = self._lose(record, now, blame=failed.code in ("engine_lost", "prompt_mismatch"), told=True)
+        else:
+            effects = [e for e in self._board.refuse(record, "bad_request", failed.message) if not _cancels(e)]
+        return COUNTS, [*effects, *self._fill_worker(worker, now)]
+
+    def on_tick(self, now: float) -> list[Effect]:
+        """Time passes: silent workers, stalled jobs, deadlines, and news for those who wait.
+
+        A tick that comes late means that this process slept: nobody is blamed for that time.
+        """
+        gap_s = 0.0 if self._ticked_at is None else now - self._ticked_at
+        self._ticked_at = now
+        if gap_s > self.patience.late_tick_s:
+            self._forgive(gap_s)
+        effects: list[Effect] = []
+        for state in self._board.fleet:
+            effects += self._silence(state, now)
+        for record in list(self._board.jobs.values()):
+            effects += self._overdue(record, now)
+        return effects + self._news()
+
+    # ---- decisions ----------------------------------------------------------------------------------------------------
+
+    def _heard(self, worker: WorkerId, now: float) -> WorkerState | None:
+        state = self._board.fleet.get(worker)
+        if state is not None:
+            state.heard_at = now
+        return state
+
+    def _current(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> JobRecord | None:
+        """The job, if this worker holds it under this epoch."""
+        self._heard(worker, now)
+        record = self._board.jobs.get(job)
+        if record is None or record.worker != worker or record.epoch != epoch:
+            return None
+        return record
+
+    def _fill(self, state: WorkerState, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for model in dict.fromkeys(offer.model for offer in state.offers.values()):
+            effects += self._board.fill(model, now)
+        return effects
+
+    def _fill_worker(self, worker: WorkerId, now: float) -> list[Effect]:
+        state = self._board.fleet.get(worker)
+        return self._fill(state, now) if state else []
+
+    def _lose(self, record: JobRecord, now: float, *, blame: bool = True, told: bool = False) -> list[Effect]:
+        """Back into the queue, unless it was lost too often without any progress. `told`: the worker knows already."""
+        if blame and record.worker is not None:
+            record.losses.append(record.worker)
+        if self._is_fruitless(record):
+            message = f"{len(record.losses)} attempts on {len(set(record.losses))} workers made no progress"
+            effects = self._board.refuse(record, "answer_lost", message)
+        else:
+            record.deadline_s = max(record.deadline_s, now + self.patience.resume_s)
+            effects = self._board.requeue(record)
+        kept = [effect for effect in effects if not (told and _cancels(effect))]
+        return [*kept, *self._board.fill(record.order.model, now)]
+
+    def _is_fruitless(self, record: JobRecord) -> bool:
+        losses = record.losses
+        return len(losses) >= self.patience.fruitless_losses or len(set(losses)) >= self.patience.fruitless_workers
+
+    def _overflowed(self, record: JobRecord, failed: Failed, now: float) -> list[Effect]:
+        """Only a worker with more context can help; if nobody offers more, the request is too long."""
+        offer = self._offer_of(record)
+        record.least_context = (offer.context_tokens if offer else 0) + 1
+        if all(other.context_tokens < record.least_context for other in self.offering(record.order.model)):
+            return [e for e in self._board.refuse(record, "context_overflow", failed.message) if not _cancels(e)]
+        return self._lose(record, now, blame=False, told=True)
+
+    def _offer_of(self, record: JobRecord) -> ModelOffer | None:
+        state = self._board.fleet.get(record.worker) if record.worker else None
+        return state.offers.get(record.file_sha256) if state else None
+
+    def _forgive(self, gap_s: float) -> None:
+        for state in self._board.fleet:
+            state.heard_at += gap_s
+        for record in self._board.jobs.values():
+            record.progressed_at += gap_s
+
+    def _silence(self, state: WorkerState, now: float) -> list[Effect]:
+        limit_s = self.patience.busy_silence_s if state.running else self.patience.idle_silence_s
+        silent_s = now - max(state.heard_at, state.busy_since)
+        if silent_s <= limit_s:
+            return []
+        gone = Evict(worker=state.worker, code="silent", reason=f"nothing heard for {silent_s:.1f} s (limit {limit_s:g} s)")
+        return [gone, *self.on_worker_gone(state.worker, now)]
+
+    def _overdue(self, record: JobRecord, now: float) -> list[Effect]:
+        if record.order.job not in self._board.jobs:
+            return []
+        if record.state is JobState.QUEUED:
+            if now <= record.deadline_s:
+                return []
+            return self._board.refuse(record, "deadline", f"no worker could serve {record.order.model} before the deadline")
+        if now - record.progressed_at <= self._stall_limit_s(record):
+            return []
+        return self._lose(record, now)
+
+    def _stall_limit_s(self, record: JobRecord) -> float:
+        """Three times the worker's own step time, at least `stall_s`; vectors come all at once, so they may take long."""
+        if isinstance(record.order.work, EmbeddingWork):
+            return self.patience.embedding_s
+        state = self._board.fleet.get(record.worker) if record.worker else None
+        offer = self._offer_of(record)
+        own_s = max(state.step_s if state else 0.0, 1 / offer.decode_tps if offer and offer.decode_tps else 0.0)
+        return max(self.patience.stall_s, self.patience.stall_steps * own_s)
+
+    def _news(self) -> list[Effect]:
+        return [Wait(job=job, queued=queued) for job, queued in self._board.places().items()]
+
+
+def _cancels(effect: Effect) -> bool:
+    return isinstance(effect, CancelAt)
