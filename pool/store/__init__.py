@@ -1,1 +1,1 @@
-"""PostgreSQL: the only door to the database."""
+"""The pool's memory on disk: PostgreSQL, embedded or external. The only room that knows asyncpg."""

@@ -1,0 +1,90 @@
+"""The pool's configuration: a strict TOML file, overridden by the command line; every bound has its unit in its name."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import tomllib
+
+from iamine.errors import IamineError
+from iamine.paths import data_dir as default_data_dir
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]  # 0: the system chooses
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ConfigError(IamineError):
+    """The configuration cannot be used; starting again does not help."""
+
+    exit_code: int = 2
+
+
+class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, with their defaults. `dsn` empty is the embedded PostgreSQL in `data_dir`."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    data_dir: str = ""
+    dsn: str = ""
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "IAMINE pool"
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: Count = 32 * 1024 * 1024
+    stream_deadline_s: Seconds = 300.0
+    plain_deadline_s: Seconds = 100.0
+    heartbeat_s: Seconds = 10.0
+    database_wait_s: Seconds = 15.0
+    database_connections: Count = 10
+    shutdown_grace_s: Seconds = 5.0
+    per_key_concurrency: Count = 64
+    max_queue: Count = 10_000
+    max_workers: Count = 10_000
+    listen_backlog: Count = 4096  # Sanic's 100 drops SYNs when 256 clients connect at once (measured in November 2026)
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder."""
+        return Path(self.data_dir)
+
+
+def load(path: Path | None, options: Mapping[str, object], environ: Mapping[str, str]) -> PoolConfig:
+    """The file's settings under the options that are not None; `data_dir` is always set. Raises: ConfigError, NoHome."""
+    settings = {} if path is None else parse(_read(path), str(path))
+    settings |= {name: value for name, value in options.items() if value is not None}
+    settings["data_dir"] = str(default_data_dir(environ, str(settings.get("data_dir") or "") or None).absolute())
+    return convert(settings, "the command line" if path is None else str(path))
+
+
+def parse(text: str, source: str) -> dict[str, object]:
+    """TOML as a mapping whose keys are all known. Raises: ConfigError naming the key and the nearest known one."""
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: {error}", hint="TOML looks like: port = 8000") from error
+    known = PoolConfig.__struct_fields__
+    for key in settings:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            raise ConfigError(
+                f"{source}: unknown setting `{key}`",
+                hint=f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}",
+            )
+    return settings
+
+
+def convert(settings: Mapping[str, object], source: str) -> PoolConfig:
+    """The settings as a value. Raises: ConfigError naming what is wrong."""
+    try:
+        return msgspec.convert(dict(settings), PoolConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {error}", hint="correct the setting that is named after the `$.`") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"cannot read {path}: {reason}", hint="check the path given to --config") from error

@@ -1,0 +1,113 @@
+"""The one way to PostgreSQL: transactions on a connection pool that outlives restarts of the server."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import asyncpg
+
+from pool.errors import Unavailable
+
+Result = TypeVar("Result")
+RETRY_PAUSE_S = (0.02, 0.05, 0.1, 0.2, 0.5)  # the last one repeats
+_AWAY = (
+    OSError,  # refused, reset, no socket file; TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, crashed
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ConnectionDoesNotExistError,
+)
+
+
+class Connection(Protocol):
+    """The four things a query needs."""
+
+    async def execute(self, query: str, *args: object) -> str: ...
+    async def executemany(self, command: str, args: Sequence[Sequence[object]]) -> None: ...
+    async def fetch(self, query: str, *args: object) -> list[Any]: ...
+    async def fetchrow(self, query: str, *args: object) -> Any: ...
+
+
+class DatabaseAway(Unavailable):
+    """PostgreSQL does not answer."""
+
+    code = "database_away"
+    retry_after_s = 2.0
+    hint = "try again in a few seconds; the pool reconnects by itself"
+
+
+class Database:
+    """A pool of connections to one DSN. Times are seconds; nothing waits longer than `wait_s`."""
+
+    def __init__(self, pool: Any, *, wait_s: float) -> None:
+        self._pool = pool
+        self.wait_s = wait_s
+
+    @classmethod
+    async def open(cls, dsn: str, *, wait_s: float = 15.0, max_connections: int = 10) -> "Database":
+        """No connection is made yet: the server may still be away. Raises: ValueError when the DSN cannot be read."""
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=max_connections,
+            timeout=5.0,
+            command_timeout=wait_s,
+            max_inactive_connection_lifetime=60.0,
+        )
+        return cls(pool, wait_s=wait_s)
+
+    async def __aenter__(self) -> "Database":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def transaction(self, work: Callable[[Connection], Awaitable[Result]], *, wait_s: float | None = None) -> Result:
+        """Run `work` in one transaction. It runs AGAIN when the server went away in the middle, so it must be idempotent:
+        a commit whose answer was lost may have happened. Raises: DatabaseAway after `wait_s`.
+        """
+        limit_s = self.wait_s if wait_s is None else wait_s
+        deadline = time.monotonic() + limit_s
+        attempt = 0
+        while True:
+            try:
+                async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(0.0, deadline - time.monotonic())):
+                    return await self._once(work)
+            except _AWAY as error:
+                pause_s = RETRY_PAUSE_S[min(attempt, len(RETRY_PAUSE_S) - 1)]
+                if time.monotonic() + pause_s >= deadline:
+                    raise DatabaseAway(f"the database did not answer within {limit_s:g} s") from error
+            attempt += 1
+            await asyncio.sleep(pause_s)
+
+    async def _once(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        connection = await self._pool.acquire()
+        try:
+            async with connection.transaction():
+                return await work(connection)
+        except asyncpg.InterfaceError as error:
+            if connection.is_closed():  # asyncpg tells a link lost under our feet as a misuse
+                raise ConnectionResetError(str(error)) from error
+            raise
+        finally:
+            await self._pool.release(connection, timeout=2.0)
+
+    async def healthy(self, timeout_s: float = 2.0) -> bool:
+        """Does the server answer a query within the time?"""
+        try:
+            await self.transaction(lambda connection: connection.fetchrow("SELECT 1"), wait_s=timeout_s)
+        except DatabaseAway:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Let running queries end for 2 s, then cut them."""
+        try:
+            async with asyncio.timeout(2.0):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()

@@ -1,0 +1,42 @@
+"""The store as one thing: the rooms of the database, opened together."""
+
+from pool.store.accounts import Accounts
+from pool.store.database import Database
+from pool.store.errors import DatabaseUnusable
+from pool.store.jobs import Jobs
+from pool.store.migrate import migrate
+from pool.store.workers import Workers
+
+
+class Store:
+    """Accounts, jobs and workers on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.accounts = Accounts(database)
+        self.jobs = Jobs(database)
+        self.workers = Workers(database)
+
+    async def healthy(self) -> bool:
+        """Does the database answer?"""
+        return await self.database.healthy()
+
+    async def close(self) -> None:
+        """End every connection, within about 2 s."""
+        await self.database.close()
+
+
+async def open_store(dsn: str, *, wait_s: float = 15.0) -> Store:
+    """The store with its tables up to date. Raises: DatabaseUnusable, MigrationChanged, DatabaseAway."""
+    try:
+        database = await Database.open(dsn, wait_s=wait_s)
+    except ValueError as error:
+        raise DatabaseUnusable(
+            f"the DSN cannot be read: {error}", hint="it looks like postgresql://user:password@host:5432/database"
+        ) from error
+    try:
+        await migrate(database)
+    except BaseException:
+        await database.close()
+        raise
+    return Store(database)
