@@ -198,7 +198,7 @@ class PoolSession:
         self._name = name
         self._worker_nonce = b""
         self.state = State.NEW
-        self.worker: WorkerId | None = None
+        self.worker: WorkerId | None = None  # proven, once there
 
     def receive(self, message: FromWorker, *, now: float) -> Reply | Introduced | Heard | Ended:
         """What a message from the worker means now (`now`: seconds since 1970). Raises WireError."""
@@ -218,9 +218,8 @@ class PoolSession:
 
     def welcome(self, *, session: SessionId, heartbeat_busy_s: float, heartbeat_idle_s: float) -> Welcome:
         """The answer to Introduced when the worker may stay. Raises OutOfOrder before it."""
-        self._expect(State.HELLO, "welcome")
-        if self.worker is None:
-            raise OutOfOrder("welcome before hello")
+        if self.state is not State.HELLO or self.worker is None:
+            raise OutOfOrder(f"welcome while the link is {self.state.value}")
         self.state = State.OPEN
         return Welcome(
             worker=self.worker, session=session, heartbeat_busy_s=heartbeat_busy_s, heartbeat_idle_s=heartbeat_idle_s

@@ -214,6 +214,12 @@ class Hub:
                 self._embedded(worker, message, now)
             case Failed():
                 self._failed(worker, message, now)
+            case Heartbeat() | Models() | Drain():
+                self._told(link, worker, message, now)
+
+    def _told(self, link: Link, worker: WorkerId, message: Heartbeat | Models | Drain, now: float) -> None:
+        """What a worker says about itself."""
+        match message:
             case Heartbeat(ready=ready):
                 self._perform(self._scheduler.on_heartbeat(worker, ready, now))
             case Models(models=models):

@@ -1,0 +1,206 @@
+"""Bytes to messages: what was said is what is heard, and 10 000 generated frames break nothing."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iamine.ids import JobId, ModelId
+from iamine.wire.codec import decode_from_pool, decode_from_worker, encode
+from iamine.wire.errors import Malformed, TooLarge, WireError
+from iamine.wire.messages import (
+    MAX_FRAME_BYTES,
+    MAX_MODELS,
+    MAX_STEP_SEQUENCES,
+    MAX_STEP_TOKENS,
+    Cancel,
+    Challenge,
+    ChatWork,
+    CompletionWork,
+    Embedded,
+    EmbeddingWork,
+    Failed,
+    Finished,
+    Goodbye,
+    Grammar,
+    Hardware,
+    Heartbeat,
+    Hello,
+    Job,
+    Knock,
+    Message,
+    ModelOffer,
+    Models,
+    Progress,
+    Sampling,
+    SequenceStep,
+    Started,
+    Step,
+    TokenLogprob,
+)
+
+JOBS = st.text(min_size=1, max_size=20).map(JobId)
+COUNTS = st.integers(0, 2**31 - 1)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
+IDS = st.lists(COUNTS, max_size=8).map(tuple)
+SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
+OFFERS = st.builds(
+    ModelOffer,
+    model=TEXTS.map(ModelId),
+    file_sha256=SHA,
+    kind=st.sampled_from(["chat", "completion", "embedding"]),
+    slots=st.integers(1, 1024),
+    context_tokens=st.integers(1, 2**20),
+    vocabulary_tokens=st.integers(1, 2**20),
+    prefill_tps=st.floats(0, 1e6),
+    decode_tps=st.floats(0, 1e6),
+    exact=st.booleans(),
+)
+STEPS = st.builds(SequenceStep, job=JOBS, epoch=COUNTS, index=COUNTS, ids=IDS, text=TEXTS)
+WORK = st.one_of(
+    st.builds(ChatWork, messages=st.just(msgspec.Raw(b'[{"role":"user","content":"hi"}]'))),
+    st.builds(CompletionWork, prompt=TEXTS | IDS),
+    st.builds(EmbeddingWork, inputs=st.lists(TEXTS, max_size=3).map(tuple)),
+)
+SAMPLING = st.builds(
+    Sampling,
+    temperature=st.floats(0, 2),
+    top_p=st.floats(0, 1),
+    seed=st.integers(-(2**63), 2**63 - 1),
+    logit_bias=st.dictionaries(COUNTS, st.floats(-100, 100), max_size=3),
+    max_tokens=COUNTS,
+    stop=st.lists(TEXTS, max_size=4).map(tuple),
+    grammar=st.none() | st.builds(Grammar, kind=st.just("gbnf"), text=TEXTS),
+)
+FROM_WORKER = st.one_of(
+    st.builds(Knock, versions=st.lists(st.integers(0, 9), max_size=3).map(tuple), nonce=st.binary(min_size=32, max_size=32)),
+    st.builds(Started, job=JOBS, epoch=COUNTS, prompt_tokens=COUNTS, prompt_sha256=SHA),
+    st.builds(Progress, job=JOBS, epoch=COUNTS, done_tokens=COUNTS, total_tokens=COUNTS),
+    st.builds(Step, sequences=st.lists(STEPS, max_size=5).map(tuple)),
+    st.builds(Finished, job=JOBS, epoch=COUNTS, tokens=COUNTS, reason=st.sampled_from(["stop", "length"]), text=TEXTS),
+    st.builds(Embedded, job=JOBS, epoch=COUNTS, vectors=st.just(((0.5, -1.0),)), prompt_tokens=COUNTS),
+    st.builds(Failed, job=JOBS, epoch=COUNTS, code=st.just("bad_request"), message=TEXTS, retryable=st.booleans()),
+    st.builds(Heartbeat, running=COUNTS, ready=st.booleans()),
+    st.builds(Models, models=st.lists(OFFERS, max_size=3).map(tuple)),
+    st.builds(Goodbye, code=TEXTS, reason=TEXTS),
+)
+FROM_POOL = st.one_of(
+    st.builds(
+        Challenge,
+        version=st.just(1),
+        pool_key=st.binary(min_size=32, max_size=32),
+        nonce=st.binary(min_size=32, max_size=32),
+        now=st.floats(0, 1e10),
+        signature=st.binary(min_size=64, max_size=64),
+    ),
+    st.builds(Job, job=JOBS, epoch=COUNTS, file_sha256=SHA, work=WORK, sampling=SAMPLING, now=st.floats(0, 1e10), prefix=IDS),
+    st.builds(Cancel, job=JOBS, epoch=COUNTS),
+)
+HARDWARE = Hardware(cpu="x", cores_physical=1, cores_usable=1.0, memory_bytes=1, memory_available_bytes=1)
+
+
+def offer(**changes: object) -> ModelOffer:
+    fields = {"model": ModelId("m"), "file_sha256": "ab", "slots": 1, "context_tokens": 1, "vocabulary_tokens": 1}
+    return msgspec.convert({**fields, **changes}, ModelOffer)
+
+
+@given(FROM_WORKER)
+def test_what_a_worker_says_is_what_the_pool_hears(message: Message) -> None:
+    assert decode_from_worker(encode(message)) == message
+
+
+@given(FROM_POOL)
+def test_what_a_pool_says_is_what_the_worker_hears(message: Message) -> None:
+    assert decode_from_pool(encode(message)) == message
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=80),
+        FROM_WORKER.map(encode)
+        .flatmap(lambda f: st.tuples(st.just(f), st.integers(0, len(f)), st.binary(max_size=6)))
+        .map(lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] + len(cut[2]) :]),
+    )
+)
+def test_a_damaged_frame_is_a_message_or_a_wire_error_and_nothing_else(frame: bytes) -> None:
+    for decode in (decode_from_worker, decode_from_pool):
+        try:
+            decode(frame)
+        except WireError as error:
+            assert error.code in ("malformed", "too_large")
+
+
+def test_unknown_fields_are_ignored_and_unknown_tags_are_not() -> None:
+    assert decode_from_worker(b'{"t":"heartbeat","running":1,"mood":"good"}') == Heartbeat(running=1)
+    with pytest.raises(Malformed):
+        decode_from_worker(b'{"t":"gossip"}')
+
+
+def test_a_pool_may_not_say_what_a_worker_says() -> None:
+    with pytest.raises(Malformed):
+        decode_from_pool(encode(Heartbeat(running=0)))
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_keys_nonces_and_signatures_have_their_exact_length(size: int) -> None:
+    right, wrong = bytes(32), bytes(size)
+    worker_frames: list[Message] = [
+        Knock(versions=(1,), nonce=wrong),
+        Hello(worker_key=wrong, signature=bytes(64), hardware=HARDWARE, models=()),
+        Hello(worker_key=right, signature=wrong, hardware=HARDWARE, models=()),
+    ]
+    for message in worker_frames:
+        with pytest.raises(Malformed):
+            decode_from_worker(encode(message))
+    for key, nonce, signature in ((wrong, right, bytes(64)), (right, wrong, bytes(64)), (right, right, wrong)):
+        with pytest.raises(Malformed):
+            decode_from_pool(encode(Challenge(version=1, pool_key=key, nonce=nonce, now=0.0, signature=signature)))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"slots": 0},
+        {"slots": 1025},
+        {"context_tokens": 0},
+        {"vocabulary_tokens": 0},
+        {"decode_tps": -1.0},
+        {"prefill_tps": -0.5},
+    ],
+)
+def test_an_impossible_offer_is_refused_in_hello_and_later(bad: dict[str, object]) -> None:
+    offers = (offer(**bad),)
+    with pytest.raises(Malformed):
+        decode_from_worker(encode(Models(models=offers)))
+    with pytest.raises(Malformed):
+        decode_from_worker(encode(Hello(worker_key=bytes(32), signature=bytes(64), hardware=HARDWARE, models=offers)))
+
+
+def test_lists_have_limits() -> None:
+    one = SequenceStep(job=JobId("j"), epoch=1, index=0, ids=(1,))
+    too_long: list[Message] = [
+        Models(models=(offer(),) * (MAX_MODELS + 1)),
+        Step(sequences=(one,) * (MAX_STEP_SEQUENCES + 1)),
+        Step(sequences=(SequenceStep(job=JobId("j"), epoch=1, index=0, ids=(1,) * (MAX_STEP_TOKENS + 1)),)),
+    ]
+    for message in too_long:
+        with pytest.raises(TooLarge):
+            decode_from_worker(encode(message))
+
+
+def test_logprobs_match_the_ids_or_are_absent() -> None:
+    logprob = TokenLogprob(id=1, logprob=-0.5, bytes=(65,))
+    step = SequenceStep(job=JobId("j"), epoch=1, index=0, ids=(1, 2), logprobs=(logprob,))
+    with pytest.raises(Malformed):
+        decode_from_worker(encode(Step(sequences=(step,))))
+
+
+def test_a_frame_over_the_limit_is_neither_made_nor_read() -> None:
+    big = "x" * (MAX_FRAME_BYTES + 1)
+    with pytest.raises(TooLarge):
+        encode(Goodbye(code="x", reason=big))
+    with pytest.raises(TooLarge):
+        decode_from_worker(json.dumps({"t": "goodbye", "code": "x", "reason": big}))
