@@ -156,7 +156,7 @@ class Worker:
         prompt = str(job.job)
         if draw() < faults.refuse:
             return self.say(Failed(job=job.job, epoch=job.epoch, code="no_slot", message="full", retryable=True))
-        pace_s = STEP_S * (60 if draw() < faults.crawl else 1)
+        pace_s = STEP_S * (200 if draw() < faults.crawl else 1)
         hang_at = self.random.randrange(job.sampling.max_tokens) if draw() < faults.hang else -1
         lie_at = self.random.randrange(job.sampling.max_tokens) if draw() < faults.lie else -1
         await asyncio.sleep(self.random.uniform(0.01, 0.2))
@@ -218,6 +218,7 @@ class World:
         for chore in chores:
             chore.cancel()
         await asyncio.sleep(0)
+        self.seen["breaches"], self.seen["zombies"] = self.hub.tally.breaches, self.hub.tally.zombies
         assert self.hub.queued == 0, "jobs left in the queue"
         assert self.hub.running == 0, "slots left taken"
         for task in list(self.tasks):
