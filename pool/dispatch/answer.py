@@ -1,0 +1,129 @@
+"""An answer being made: the jobs' events, merged, as what the client is told."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from iamine.ids import JobId
+from pool.dispatch.choice import Choice
+from pool.dispatch.events import Accepted, AnswerEvent, ChoiceEnded, Done
+from pool.dispatch.merged import Merged
+from pool.dispatch.ports import JobStream, Status
+from pool.dispatch.record import Record
+from pool.errors import AnswerLost
+from pool.openai.types import Head, Origin, Span, Usage
+from pool.routing.types import Segment
+
+RECORD_WAIT_S = 2.0  # how long a whole answer waits for its record; the record goes on without it after that
+
+
+class Answer:
+    """Iterate it for AnswerEvents; close it whatever happens: that frees the slots at once and records the end."""
+
+    def __init__(
+        self, *, job: JobId, head: Head, choices: Sequence[Choice], streams: Sequence[JobStream], record: Record, samples: int
+    ) -> None:
+        self.job = job
+        self.head = head
+        self._choices = choices
+        self._streams = streams
+        self._record = record
+        self._samples = samples
+        self._merged = Merged(streams)
+        self._pending: deque[AnswerEvent] = deque()
+        self._accepted = False
+        self._over = False
+        self._closed = False
+
+    @property
+    def choices(self) -> int:
+        """How many choices it has."""
+        return len(self._choices)
+
+    def __aiter__(self) -> "Answer":
+        return self
+
+    async def __anext__(self) -> AnswerEvent:
+        while not self._pending:
+            if self._over:
+                raise StopAsyncIteration
+            if all(choice.ended for choice in self._choices):
+                return await self._done()
+            await self._advance()
+        return self._pending.popleft()
+
+    async def _advance(self) -> None:
+        """Wait for one event of the hub."""
+        number, item = await self._merged.next()
+        choice = self._choices[number]
+        if choice.ended:
+            return  # what a stream says after its choice was ended by us
+        if item is None or isinstance(item, Exception):
+            self._close("failed")
+            raise item or AnswerLost("The answer broke off; asking again is safe.")
+        told = choice.on(item)
+        self._pending.extend(event for event in told if self._may_tell(event))
+        if told and isinstance(told[-1], ChoiceEnded):
+            self._streams[number].cancel()
+
+    def _may_tell(self, event: AnswerEvent) -> bool:
+        """Accepted is told once, when every choice has begun."""
+        if not isinstance(event, Accepted):
+            return True
+        first = not self._accepted and all(choice.begun for choice in self._choices)
+        self._accepted = self._accepted or first
+        return first
+
+    async def _done(self) -> Done:
+        """The end: recorded, with a bounded wait, before the client is told."""
+        self._over = True
+        recorded = self._close("complete")
+        await asyncio.wait({recorded}, timeout=RECORD_WAIT_S)
+        return Done(usage=self._usage(), origin=self.origin())
+
+    def close(self) -> None:
+        """The client is gone or served: cancel what still runs. May be called again."""
+        if not self._closed:
+            self._close("cut")
+
+    def _close(self, status: Status) -> "asyncio.Task[None]":
+        self._closed = self._over = True
+        self._pending.clear()
+        for stream in self._streams:
+            stream.cancel()
+        self._merged.close()
+        usage = self._usage()
+        return self._record.finish(
+            status,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            segments=self._segments(),
+        )
+
+    def _usage(self) -> Usage:
+        """Prompts are counted once, however many samples were drawn from each."""
+        firsts = [choice.tally for choice in self._choices[:: self._samples]]
+        return Usage(
+            prompt_tokens=sum(tally.prompt_tokens for tally in firsts),
+            cached_tokens=sum(tally.cached_tokens for tally in firsts),
+            completion_tokens=sum(choice.tally.tokens for choice in self._choices),
+        )
+
+    def _segments(self) -> tuple[Segment, ...]:
+        """All choices' segments on one line: choice i+1 goes on where choice i ended, so none overlap."""
+        line: list[Segment] = []
+        base = 0
+        for choice in self._choices:
+            told = choice.tally.told()
+            line += (Segment(worker=s.worker, start=base + s.start, stop=base + s.stop) for s in told)
+            base += choice.tally.tokens
+        return tuple(line)
+
+    def origin(self) -> Origin:
+        """Where the answer came from, as known by now."""
+        spans = (
+            Span(worker=segment.worker, start=segment.start, stop=segment.stop, choice=choice.index)
+            for choice in self._choices
+            for segment in choice.tally.told()
+        )
+        return Origin(job=self.job, model=self.head.model, spans=tuple(spans))

@@ -1,0 +1,160 @@
+"""One choice of an answer: job events in, client events out. It holds no I/O."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from iamine.ids import JobId, WorkerId
+from iamine.wire.messages import TokenLogprob
+from pool import toolcalls
+from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, FinishReason, Reading, Waiting
+from pool.openai.types import ToolCall
+from pool.routing.types import Begun, Delta, Ended, JobEvent, Prefilled, Queued, Segment, Vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """How calls are read out of the text: which are accepted, and whether more than one may be made."""
+
+    accepts: toolcalls.Accepts
+    parallel: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is known of a choice's tokens, whether or not it comes to an end."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    tokens: int = 0
+    segments: list[Segment] = field(default_factory=list)
+
+    def on_worker(self, worker: WorkerId) -> None:
+        """Tokens from here on are this worker's."""
+        self.segments.append(Segment(worker=worker, start=self.tokens, stop=self.tokens))
+
+    def on_tokens(self, count: int) -> None:
+        """The answer has `count` tokens."""
+        if self.segments:
+            last = self.segments[-1]
+            self.segments[-1] = Segment(worker=last.worker, start=last.start, stop=count)
+        self.tokens = count
+
+    def told(self) -> tuple[Segment, ...]:
+        """The segments that have tokens."""
+        return tuple(segment for segment in self.segments if segment.stop > segment.start)
+
+
+class Aligned:
+    """Log probabilities that wait for their text: a token is shown once the text reaches into its bytes."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[TokenLogprob] = deque()
+        self._begin = self._shown = 0
+
+    def add(self, text: str, logprobs: Sequence[TokenLogprob]) -> tuple[TokenLogprob, ...]:
+        """Those shown now, after more text and tokens came in."""
+        self._waiting.extend(logprobs)
+        self._shown += len(text.encode())
+        ready: list[TokenLogprob] = []
+        while self._waiting and self._begin < self._shown:
+            self._begin += len(self._waiting[0].bytes)
+            ready.append(self._waiting.popleft())
+        return tuple(ready)
+
+    def rest(self) -> tuple[TokenLogprob, ...]:
+        """Those whose text never showed: half a character at the end of a cut answer."""
+        ready = tuple(self._waiting)
+        self._waiting.clear()
+        return ready
+
+
+class Choice:
+    """The state of choice `index`; `echo` is told before its own text."""
+
+    def __init__(self, *, index: int, job: JobId, tools: ToolUse | None, logprobs: bool, echo: str) -> None:
+        self.index = index
+        self.tally = Tally()
+        self.begun = False
+        self.ended = False
+        self._tools = tools
+        self._state = toolcalls.State(job=job)
+        self._aligned = Aligned() if logprobs else None
+        self._logprobs: tuple[TokenLogprob, ...] = ()
+        self._echo = echo
+
+    def on(self, event: JobEvent) -> list[AnswerEvent]:
+        """What the client is told because of this event."""
+        match event:
+            case Queued():
+                return [Waiting(position=event.position, estimate_s=event.estimate_s)]
+            case Prefilled():
+                return [Reading(done_tokens=event.done_tokens, total_tokens=event.total_tokens)]
+            case Begun():
+                return self._on_begun(event)
+            case Delta():
+                self.tally.on_tokens(event.index + len(event.ids))
+                return self._on_text(event.text, event.logprobs)
+            case Ended():
+                return self._on_ended(event)
+            case Vectors():
+                return []
+
+    def _on_begun(self, event: Begun) -> list[AnswerEvent]:
+        first, self.begun = not self.begun, True
+        self.tally.prompt_tokens = event.prompt_tokens
+        self.tally.on_worker(event.worker)
+        if not first:
+            return []
+        self.tally.cached_tokens = event.cached_tokens
+        echo: list[AnswerEvent] = [ChoiceDelta(choice=self.index, content=self._echo)] if self._echo else []
+        return [Accepted(), *echo]
+
+    def _on_text(self, text: str, logprobs: Sequence[TokenLogprob]) -> list[AnswerEvent]:
+        if self._aligned is not None:
+            self._logprobs += self._aligned.add(text, logprobs)
+        if self._tools is None:
+            return self._deltas((text,) if text else ())
+        self._state, parts = toolcalls.feed(self._state, text, self._tools.accepts)
+        return self._tool_deltas(parts)
+
+    def _tool_deltas(self, parts: Sequence[toolcalls.Part]) -> list[AnswerEvent]:
+        """The deltas; without parallel calls the choice ends with its first."""
+        first = next((i for i, part in enumerate(parts) if isinstance(part, ToolCall)), None)
+        if self._tools is None or self._tools.parallel or first is None:
+            return self._deltas(parts)
+        return [*self._deltas(parts[: first + 1]), self._end("tool_calls")]
+
+    def _deltas(self, parts: Sequence[toolcalls.Part]) -> list[AnswerEvent]:
+        deltas: list[AnswerEvent] = []
+        for part in parts:
+            call = part if isinstance(part, ToolCall) else None
+            content = part if isinstance(part, str) else ""
+            deltas.append(ChoiceDelta(choice=self.index, content=content, call=call, logprobs=self._logprobs))
+            self._logprobs = ()
+        return deltas
+
+    def _on_ended(self, event: Ended) -> list[AnswerEvent]:
+        self.tally.prompt_tokens, self.tally.cached_tokens = event.prompt_tokens, event.cached_tokens
+        self.tally.on_tokens(event.tokens)
+        self.tally.segments = list(event.segments)
+        told = self._on_text(event.text, ())
+        if self._tools is not None and not _over(told):
+            self._state, parts = toolcalls.finish(self._state, self._tools.accepts)
+            told += self._tool_deltas(parts)
+        if _over(told):
+            return told
+        if self._aligned is not None and event.reason == "length":
+            self._logprobs += self._aligned.rest()
+        if self._logprobs:
+            told += self._deltas(("",))
+        return [*told, self._end("tool_calls" if self._state.calls else event.reason)]
+
+    def _end(self, reason: FinishReason) -> ChoiceEnded:
+        self.ended = True
+        return ChoiceEnded(choice=self.index, finish_reason=reason)
+
+
+def _over(told: Sequence[AnswerEvent]) -> bool:
+    """Whether the choice's end is among what is told."""
+    return any(isinstance(event, ChoiceEnded) for event in told)

@@ -1,0 +1,59 @@
+"""What a client is told while its answer is made."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from iamine.wire.messages import TokenLogprob
+from pool.openai.types import Origin, ToolCall, Usage
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """The request waits for a worker: its place (1 = next) and the expected wait, None while nobody knows."""
+
+    position: int
+    estimate_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The prompt is being read: tokens done of all."""
+
+    done_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Workers took the whole request: from here on it is no longer the client's fault when it fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceDelta:
+    """More of a choice: text, or a whole tool call, and the log probabilities of the tokens shown by now."""
+
+    choice: int
+    content: str = ""
+    call: ToolCall | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceEnded:
+    """A choice is whole."""
+
+    choice: int
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The answer is whole and recorded."""
+
+    usage: Usage
+    origin: Origin
+
+
+AnswerEvent = Waiting | Reading | Accepted | ChoiceDelta | ChoiceEnded | Done

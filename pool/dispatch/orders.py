@@ -1,0 +1,115 @@
+"""From a request and a model's card to job orders. Pure: ids and times come in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from iamine.ids import AccountId, JobId, ModelId
+from iamine.wire.messages import ChatWork, CompletionWork, EmbeddingWork, Sampling, Work
+from pool.errors import ContextTooLong, InvalidRequest, ModelNotFound
+from pool.openai.sampling import nth_sampling
+from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Prompt
+from pool.routing.types import JobOrder, ModelCard
+
+BYTES_PER_TOKEN = 4  # a usual English figure; an estimate for the queue only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Whose request it is, its job, and its times: wall clock, and the hub's clock by which it must have started."""
+
+    job: JobId
+    account: AccountId
+    wall_time_s: float
+    deadline_s: float
+
+
+def find_model(cards: Sequence[ModelCard], model: ModelId, *, embedding: bool) -> ModelCard:
+    """The model's card. Raises ModelNotFound naming those there are, or InvalidRequest for one of the other kind."""
+    card = next((card for card in cards if card.model == model), None)
+    if card is None:
+        known = ", ".join(card.model for card in cards if (card.kind == "embedding") is embedding) or "none yet"
+        raise ModelNotFound(f"The model '{model}' does not exist here.", param="model", hint=f"Models here: {known}.")
+    if (card.kind == "embedding") is not embedding:
+        what, where = ("an embedding", "/v1/embeddings") if card.kind == "embedding" else ("a chat", "/v1/chat/completions")
+        raise InvalidRequest(f"'{model}' is {what} model: send it to {where}.", param="model", code="model_not_supported")
+    return card
+
+
+def chat_orders(request: ChatRequest, card: ModelCard, asker: Asker, answer_cap: int) -> list[JobOrder]:
+    """One order per choice. Raises InvalidRequest for what this model cannot do."""
+    if card.kind != "chat":
+        raise InvalidRequest(
+            f"'{card.model}' has no chat template: send it to /v1/completions.", param="model", code="model_not_supported"
+        )
+    if request.tools and card.tool_format != "hermes":
+        raise InvalidRequest(f"'{card.model}' cannot call tools.", param="tools", code="unsupported_parameter")
+    work = ChatWork(messages=msgspec.Raw(request.messages), tools=msgspec.Raw(request.tools_json))
+    estimate = (len(request.messages) + len(request.tools_json)) // BYTES_PER_TOKEN
+    limit = _limit(request.max_tokens, card, answer_cap)
+    _check_bias(request.sampling, card)
+    return [
+        _order(card, asker, work, nth_sampling(request.sampling, i, limit), i, request.n, estimate) for i in range(request.n)
+    ]
+
+
+def completion_orders(request: CompletionRequest, card: ModelCard, asker: Asker, answer_cap: int) -> list[JobOrder]:
+    """One order per prompt and sample. Raises InvalidRequest for what this model cannot do."""
+    limit = _limit(request.max_tokens, card, answer_cap)
+    _check_bias(request.sampling, card)
+    count = len(request.prompts) * request.n
+    orders: list[JobOrder] = []
+    for prompt in request.prompts:
+        _check_prompt(prompt, card, "prompt")
+        for sample in range(request.n):
+            sampling = nth_sampling(request.sampling, sample, limit)
+            orders.append(_order(card, asker, CompletionWork(prompt=prompt), sampling, len(orders), count, _estimate(prompt)))
+    return orders
+
+
+def embedding_order(request: EmbeddingsRequest, card: ModelCard, asker: Asker) -> JobOrder:
+    """One order for all inputs."""
+    for item in request.inputs:
+        _check_prompt(item, card, "input")
+    estimate = sum(map(_estimate, request.inputs))
+    return _order(card, asker, EmbeddingWork(inputs=request.inputs), Sampling(max_tokens=0), 0, 1, estimate)
+
+
+def _order(card: ModelCard, asker: Asker, work: Work, sampling: Sampling, index: int, count: int, estimate: int) -> JobOrder:
+    return JobOrder(
+        job=asker.job if count == 1 else JobId(f"{asker.job}.{index}"),
+        account=asker.account,
+        model=card.model,
+        work=work,
+        sampling=sampling,
+        wall_time_s=asker.wall_time_s,
+        deadline_s=asker.deadline_s,
+        estimated_prompt_tokens=estimate,
+    )
+
+
+def _limit(asked: int | None, card: ModelCard, answer_cap: int) -> int:
+    """Never more than the context holds: the engine ends the answer with "length" where prompt and answer fill it."""
+    return min(answer_cap if asked is None else asked, card.context_tokens)
+
+
+def _estimate(prompt: Prompt) -> int:
+    return len(prompt.encode()) // BYTES_PER_TOKEN if isinstance(prompt, str) else len(prompt)
+
+
+def _check_bias(sampling: Sampling, card: ModelCard) -> None:
+    for token in sampling.logit_bias:
+        if token >= card.vocabulary_tokens > 0:
+            message = f"'{card.model}' has no token {token}: its tokens are 0 to {card.vocabulary_tokens - 1}."
+            raise InvalidRequest(message, param=f"logit_bias.{token}")
+
+
+def _check_prompt(prompt: Prompt, card: ModelCard, param: str) -> None:
+    if isinstance(prompt, str):
+        return
+    if card.vocabulary_tokens > 0 and max(prompt) >= card.vocabulary_tokens:
+        raise InvalidRequest(f"'{card.model}' has only the tokens 0 to {card.vocabulary_tokens - 1}.", param=param)
+    if len(prompt) >= card.context_tokens:
+        message = f"{len(prompt)} tokens do not fit the context of '{card.model}', {card.context_tokens} tokens."
+        raise ContextTooLong(message, param=param)

@@ -1,0 +1,42 @@
+"""What answering needs from elsewhere; hub and store satisfy these."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol
+
+from iamine.ids import AccountId, JobId, ModelId
+from pool.routing.types import JobEvent, JobOrder, ModelCard, Segment
+
+Status = Literal["complete", "cut", "failed"]
+
+
+class JobStream(Protocol):
+    """The events of one job; it ends after Ended or Vectors, or raises a PoolError."""
+
+    def __aiter__(self) -> AsyncIterator[JobEvent]: ...
+
+    def cancel(self) -> None:
+        """Nobody waits any more: free the slot. May be called again."""
+
+
+class Hub(Protocol):
+    """Where jobs are handed to workers."""
+
+    def submit(self, order: JobOrder) -> JobStream: ...
+
+    def models(self) -> Sequence[ModelCard]:
+        """Known models, whether or not a worker offers them now."""
+
+    def monotonic(self) -> float:
+        """The clock that deadlines are told by, in seconds."""
+
+
+class Records(Protocol):
+    """What is kept of a job: never its text."""
+
+    async def begin(self, *, job: JobId, account: AccountId, model: ModelId) -> None:
+        """Raises Unavailable when the database stays away."""
+
+    async def finish(
+        self, *, job: JobId, status: Status, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
+    ) -> None:
+        """Once per job that was begun; harmless when told again."""

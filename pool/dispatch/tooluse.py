@@ -1,0 +1,45 @@
+"""Which tool calls may be told to the client: those of the request's tools, and of strict ones only what fits."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, Protocol
+
+import jsonschema_rs
+
+from pool.dispatch.choice import ToolUse
+from pool.errors import InvalidRequest
+from pool.openai.types import Tool
+
+
+class _Validator(Protocol):
+    def is_valid(self, instance: object) -> bool: ...
+
+
+def tool_use(tools: Sequence[Tool], *, parallel: bool) -> ToolUse | None:
+    """How to read calls out of the answer, None without tools. Raises InvalidRequest for a strict schema that is none."""
+    if not tools:
+        return None
+    schemas: Mapping[str, _Validator | None] = {
+        tool.name: _validator(tool, index) if tool.strict else None for index, tool in enumerate(tools)
+    }
+
+    def accepts(name: str, arguments: str) -> bool:
+        if name not in schemas:
+            return False
+        schema = schemas[name]
+        return schema is None or schema.is_valid(json.loads(arguments))
+
+    return ToolUse(accepts=accepts, parallel=parallel)
+
+
+def _validator(tool: Tool, index: int) -> _Validator:
+    try:
+        return jsonschema_rs.validator_for(json.loads(tool.schema), retriever=_no_fetching)
+    except (ValueError, RecursionError) as error:
+        param = f"tools[{index}].function.parameters"
+        raise InvalidRequest(f"'{param}' is no valid JSON schema: {str(error)[:200]}", param=param) from None
+
+
+def _no_fetching(uri: str) -> NoReturn:
+    """A client's schema never makes the pool read from elsewhere."""
+    raise ValueError(f"references to other documents are not followed: {uri[:80]}")

@@ -1,0 +1,120 @@
+"""What clients ask for and what they are told, as frozen values."""
+
+from dataclasses import dataclass
+
+from iamine.ids import JobId, ModelId, WorkerId
+from iamine.wire.messages import Sampling, TokenLogprob
+
+Prompt = str | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that the model may call; `schema` is its parameters as JSON text, to be held to when `strict`."""
+
+    name: str
+    schema: bytes
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """A chat completion to produce.
+
+    `messages` and `tools_json` are canonical OpenAI JSON for the model's template; `tools` are those the model may
+    call (none with tool_choice "none"). `max_tokens` None: as many as fit. `sampling.max_tokens` is filled in later.
+    """
+
+    model: ModelId
+    messages: bytes
+    tools_json: bytes
+    tools: tuple[Tool, ...]
+    parallel_tool_calls: bool
+    sampling: Sampling
+    max_tokens: int | None
+    n: int
+    stream: bool
+    include_usage: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """A raw completion of each prompt, `n` times; choice `p * n + i` is sample i of prompt p."""
+
+    model: ModelId
+    prompts: tuple[Prompt, ...]
+    sampling: Sampling
+    max_tokens: int | None
+    n: int
+    echo: bool
+    stream: bool
+    include_usage: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingsRequest:
+    """Texts or token ids to embed; `base64` sends each vector as little-endian float32."""
+
+    model: ModelId
+    inputs: tuple[Prompt, ...]
+    base64: bool
+    dimensions: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One finished call: its place in the answer, its id, and its arguments as JSON text."""
+
+    index: int
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens read (of them from a cache) and written."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Tokens [start, stop) of a choice came from this worker."""
+
+    worker: WorkerId
+    start: int
+    stop: int
+    choice: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where an answer came from: told as `x_iamine` in the last chunk and in a plain answer."""
+
+    job: JobId
+    model: ModelId
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What every chunk of one answer repeats."""
+
+    id: str
+    model: ModelId
+    created: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One whole answer."""
+
+    index: int
+    content: str
+    calls: tuple[ToolCall, ...]
+    logprobs: tuple[TokenLogprob, ...] | None
+    finish_reason: str
