@@ -1,0 +1,1 @@
+"""mote: the project's own micro-model, from generated dialogues to a GGUF file."""
