@@ -5,24 +5,28 @@ import logging
 import shutil
 import signal
 import threading
+import time
 from asyncio.subprocess import Process
 from pathlib import Path
 
 import asyncpg
 
+from iamine.lockfile import LockFile
 from iamine.paths import private_dir
 from pool.store import postgres_commands as commands
-from pool.store.cluster import Cluster, find_binaries, find_run_as
+from pool.store.cluster import Cluster, find_binaries, find_run_as, read_dsn
 from pool.store.errors import DataDirInUse, PostgresFailed
-from pool.store.lock import LockFile
 
 log = logging.getLogger(__name__)
 
+OWNER_LOCK = "database-owner.lock"
+OWNER_WAIT_S = 3.0  # `account create` owns the data for a moment
 STALE_WAIT_S = 15.0  # a dead pool's postgres gets its death signal and stops; its last checkpoint takes a while
 STOP_WAIT_S = 5.0
 START_ATTEMPTS = 5
 RESTART_PAUSE_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
 READY_PAUSE_S = 0.03
+LOCK_PAUSE_S = 0.1
 PATIENCE_NOTE_S = 5.0
 LOG_CHECK_S = 60.0
 
@@ -34,7 +38,7 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir.resolve()
-        self._owner = LockFile(self._data_dir / "database-owner.lock")
+        self._owner = LockFile(self._data_dir / OWNER_LOCK)
         self._running = LockFile(self._data_dir / "postgres.lock")
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -79,18 +83,16 @@ class EmbeddedPostgres:
 
     async def _take_locks(self) -> None:
         """Ours says who owns the data; postgres's is inherited by the server, so it lasts as long as any server does."""
-        if not self._owner.try_take():
+        if not await _take(self._owner, OWNER_WAIT_S):
             raise DataDirInUse(f"another pool uses {self._data_dir}", hint="stop it, or name another folder: --data-dir DIR")
-        for waited in range(int(STALE_WAIT_S * 10)):
-            if self._running.try_take():
-                return
-            if waited == 5:
-                log.warning("waiting for the PostgreSQL of a pool that died: it is still stopping")
-            await asyncio.sleep(0.1)
-        self._owner.release()
-        raise DataDirInUse(
-            f"a PostgreSQL that was left behind still uses {self._data_dir}", hint=f"end it: fuser -k {self._running.path}"
-        )
+        if self._running.try_take():
+            return
+        log.warning("waiting for the PostgreSQL of a pool that died: it is still stopping")
+        if not await _take(self._running, STALE_WAIT_S):
+            self._owner.release()
+            raise DataDirInUse(
+                f"a PostgreSQL that was left behind still uses {self._data_dir}", hint=f"end it: fuser -k {self._running.path}"
+            )
 
     async def _make_cluster(self) -> None:
         """Into a draft, then renamed: an interrupted start leaves no half cluster."""
@@ -186,6 +188,28 @@ class EmbeddedPostgres:
     def _failed(self, message: str) -> PostgresFailed:
         tail = commands.last_lines(self._cluster.read_log())
         return PostgresFailed(f"{message}: {tail}", hint=f"the whole story is in {self._cluster.log_file}")
+
+
+async def running_dsn(data_dir: Path, wait_s: float = STALE_WAIT_S) -> str | None:
+    """The DSN of the pool that runs on this data folder, or None when none runs. One that is starting is waited for."""
+    lock = LockFile(private_dir(data_dir) / OWNER_LOCK)
+    deadline = time.monotonic() + wait_s
+    while not lock.try_take():
+        dsn = read_dsn(data_dir)
+        if dsn is not None or time.monotonic() > deadline:
+            return dsn
+        await asyncio.sleep(LOCK_PAUSE_S)
+    lock.release()
+    return None
+
+
+async def _take(lock: LockFile, wait_s: float) -> bool:
+    deadline = time.monotonic() + wait_s
+    while not lock.try_take():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(LOCK_PAUSE_S)
+    return True
 
 
 async def _stop(process: Process) -> None:

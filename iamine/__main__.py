@@ -1,0 +1,7 @@
+"""`python -m iamine` is the command `iamine`."""
+
+import sys
+
+from iamine.cli import main
+
+sys.exit(main())

@@ -1,0 +1,100 @@
+"""The pool's commands: `pool` serves, `account create` makes an account with its first key."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iamine.errors import IamineError
+
+if TYPE_CHECKING:
+    from pool.config import PoolConfig
+    from pool.store.accounts import NewKey
+    from pool.store.store import Store
+
+OLDEST_PYTHON = (3, 11)
+OPTIONS = ("host", "port", "data_dir", "dsn")
+
+
+class PythonTooOld(IamineError):
+    """The pool cannot run on this Python."""
+
+    exit_code: int = 2
+    hint = "use Python 3.11 or newer (Debian 12 has it); a worker runs on 3.10 too"
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands `pool` and `account`."""
+    pool = commands.add_parser("pool", help="serve a pool", description="Serve a pool until Ctrl-C or SIGTERM.")
+    pool.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    pool.add_argument("--port", type=int, help="port to listen on (default 8000)")
+    _add_where(pool)
+    pool.set_defaults(run=serve)
+
+    account = commands.add_parser("account", help="make accounts")
+    actions = account.add_subparsers(title="actions", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make an account and print its API key, once")
+    create.add_argument("name", metavar="NAME", help="1-64 characters")
+    create.add_argument("--json", action="store_true", help="print a JSON object")
+    _add_where(create)
+    create.set_defaults(run=create_account)
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", metavar="DIR", help="where everything is kept (default: ~/.local/share/iamine)")
+    parser.add_argument("--dsn", help="a PostgreSQL of yours: postgresql://user:password@host/database (default: embedded)")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="settings as TOML; options on the command line win")
+
+
+def _config(options: argparse.Namespace) -> "PoolConfig":
+    if sys.version_info < OLDEST_PYTHON:
+        raise PythonTooOld(f"the pool needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    from pool import config
+
+    return config.load(options.config, {name: getattr(options, name, None) for name in OPTIONS}, os.environ)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve until told to stop. Exit code 2: the configuration must change first (a port in use, a wrong setting)."""
+    from iamine.local import Address
+    from iamine.paths import private_dir
+
+    config = _config(options)
+    private_dir(config.data_path)
+    if config.port:
+        Address(host=config.host, port=config.port).check_free()
+    from pool import app  # after the quick checks: it imports everything
+
+    return app.serve(config)
+
+
+def create_account(options: argparse.Namespace) -> int:
+    """Make the account through the running pool's database, or start the embedded one for a moment."""
+    config = _config(options)
+    made = asyncio.run(_with_store(config, lambda store: store.accounts.create(options.name)))
+    if options.json:
+        sys.stdout.write(json.dumps({"account": made.account, "name": made.name, "api_key": made.api_key}) + "\n")
+    else:
+        sys.stdout.write(f"account  {made.name} ({made.account})\nAPI key  {made.api_key}\n")
+        sys.stderr.write("keep the key now: it is not shown again\n")
+    return 0
+
+
+async def _with_store(config: "PoolConfig", work: "Callable[[Store], Awaitable[NewKey]]") -> "NewKey":
+    from pool.store.embedded import EmbeddedPostgres, running_dsn
+    from pool.store.store import open_store
+
+    embedded = EmbeddedPostgres(config.data_path)
+    try:
+        dsn = config.dsn or await running_dsn(config.data_path) or await embedded.start()
+        store = await open_store(dsn, wait_s=config.database_wait_s)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+    finally:
+        await embedded.close()  # nothing when it was not started
