@@ -115,9 +115,8 @@ class Fleet:
         ]
 
     def _unindex(self, state: WorkerState) -> None:
-        for offer in state.offers.values():
-            workers = self._by_model.get(offer.model)
-            if workers is not None:
-                workers.discard(state.worker)
-                if not workers:
-                    del self._by_model[offer.model]
+        for model in {offer.model for offer in state.offers.values()}:
+            workers = self._by_model[model]
+            workers.discard(state.worker)
+            if not workers:
+                del self._by_model[model]

@@ -278,8 +278,6 @@ class Scheduler:
         return [gone, *self.on_worker_gone(state.worker, now)]
 
     def _overdue(self, record: JobRecord, now: float) -> list[Effect]:
-        if record.order.job not in self._board.jobs:
-            return []
         if record.state is JobState.QUEUED:
             if now <= record.deadline_s:
                 return []
