@@ -49,7 +49,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was said on the command line; None (or an empty text) means: not said."""
+    """What was said on the command line; None (or an empty text) means: not said. `auto` passes over the config's model."""
 
     pool: str | None = None
     name: str | None = None
@@ -57,6 +57,7 @@ class Options:
     max_tps: float | None = None
     slots: int | None = None
     config: Path | None = None
+    auto: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         pool=api_base(pool) if pool else "",
         pool_key=file.pool_key.strip().lower(),
         name=options.name or file.name,
-        model=options.model or file.model,
+        model=options.model or ("" if options.auto else file.model),
         max_tps=options.max_tps if options.max_tps is not None else file.max_tps,
         slots=options.slots if options.slots is not None else file.slots,
         context_tokens=file.context_tokens,

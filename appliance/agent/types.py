@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from iamine.ids import ModelId
+from iamine.ids import ModelId, SessionId, WorkerId
 from iamine.manifest import Model
+from iamine.wire.messages import Hardware, ModelOffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +37,56 @@ class ModelFile:
     model: Model
     path: Path
     known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the worker is right now, as the link tells it to the pool; `load` is running jobs per slot."""
+
+    hardware: Hardware
+    offers: tuple[ModelOffer, ...]
+    running: int
+    ready: bool
+    load: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connecting:
+    """The link is being made."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """The pool accepted this worker."""
+
+    pool: str
+    fingerprint: str
+    worker: WorkerId
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlinked:
+    """There is no link, for this reason; the next attempt comes in `retry_in_s`."""
+
+    reason: str
+    retry_in_s: float
+
+
+LinkState = Connecting | Linked | Unlinked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The machine at work, for the screen: counts since the start, `rate_tps` over the last busy half minute."""
+
+    models: tuple[ModelOffer, ...]
+    link: LinkState | None
+    running: int
+    jobs_done: int
+    jobs_failed: int
+    tokens: int
+    rate_tps: float
+    draining: bool

@@ -1,0 +1,162 @@
+"""The worker put together: the one file of the agent that knows everybody."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from appliance.agent import hardware
+from appliance.agent.config import Settings, need_pool, worker_endpoint
+from appliance.agent.errors import ConfigError
+from appliance.agent.fit import gigabytes
+from appliance.agent.link import Endpoint, Link, Refused
+from appliance.agent.models import Catalog, scan
+from appliance.agent.plan import Plan, plan
+from appliance.agent.runner import Runner
+from appliance.agent.screen import Screen, error_line
+from appliance.agent.types import ModelSpec
+from appliance.agent.worker import Worker
+from iamine import __version__, manifest
+from iamine.keyfile import load_or_create
+from iamine.paths import private_dir
+from iamine.wire.messages import Hardware
+
+KEY_NAME = "worker.key"
+PINS_NAME = "pool.json"
+QUARANTINE_NAME = "quarantine"
+EXIT_OK, EXIT_REFUSED = 0, 3
+RUNNER_CLOSE_S = 0.8  # with the link's second this stays under the 2 s in which the machine is to be free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What is known before anything is loaded."""
+
+    pool: str
+    machine: Hardware
+    plan: Plan
+
+
+def prepare(settings: Settings, screen: Screen) -> Prepared:
+    """Look at the machine and its files, and decide what to load. Raises AgentError."""
+    pool = need_pool(settings)
+    private_dir(settings.data_dir)
+    machine = hardware.probe()
+    screen.say(describe(machine))
+    catalog = at_hand(settings, screen)
+    for problem in catalog.problems:
+        screen.say(problem)
+    chosen = plan(settings, machine, catalog.files)
+    if chosen.problem:
+        raise ConfigError(chosen.problem, hint=chosen.hint)
+    for reason in chosen.reasons:
+        screen.say(f"chosen {reason}")
+    return Prepared(pool=pool, machine=machine, plan=chosen)
+
+
+def at_hand(settings: Settings, screen: Screen) -> Catalog:
+    """The model files at hand; the progress of hashing big ones is told."""
+
+    def told(path: Path, done: int, total: int) -> None:
+        screen.say(f"checking {path.name}: {gigabytes(done)} of {gigabytes(total)}")
+
+    return scan(manifest.load(), settings.data_dir, settings.models, told)
+
+
+def describe(machine: Hardware) -> str:
+    """The machine in one line."""
+    gpus = "; ".join(f"{gpu.name}, {gigabytes(gpu.memory_bytes)}" for gpu in machine.gpus) or "no GPU"
+    free = f"{gigabytes(machine.memory_available_bytes)} of {gigabytes(machine.memory_bytes)} memory free"
+    return f"{machine.cpu}, {machine.cores_usable:g} cores usable, {free}; {gpus}"
+
+
+async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
+    """Load, link and serve until a signal (0), or until the pool refuses this worker for good (3)."""
+    identity = load_or_create(settings.data_dir / KEY_NAME)
+    worker = Worker(hardware=prepared.machine, say=screen.say, clock=time.monotonic)
+    runner = Runner(on_frame=worker.on_frame, on_offers=worker.on_offers, quarantine_dir=settings.data_dir / QUARANTINE_NAME)
+    endpoint = Endpoint(
+        url=worker_endpoint(prepared.pool),
+        pins=settings.data_dir / PINS_NAME,
+        pool_key=settings.pool_key,
+        name=settings.name,
+        agent=f"iamine/{__version__}",
+    )
+    link = Link(endpoint=endpoint, identity=identity, owner=worker, random=SystemRandom().random)
+    worker.attach(runner, link)
+    with stop_signals() as stop:
+        loading = asyncio.create_task(load(runner, prepared.plan.specs, screen))
+        try:
+            if not await _first(stop, loading):
+                return EXIT_OK
+            await loading
+            return await _serve(worker, link, screen, stop)
+        finally:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
+
+
+async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> None:
+    """Load the models in order. Raises AgentError when one does not load."""
+    for spec in specs:
+        began = time.monotonic()
+        offer = await runner.load(spec)
+        took = time.monotonic() - began
+        screen.say(f"loaded {offer.model} in {took:.1f} s: {offer.slots} slots of {offer.context_tokens} tokens")
+
+
+async def _serve(worker: Worker, link: Link, screen: Screen, stop: asyncio.Event) -> int:
+    """Serve until told to stop or refused; the exit code."""
+    shown = asyncio.create_task(_show(worker, screen))
+    linked = asyncio.create_task(link.run())
+    try:
+        if not await _first(stop, linked):
+            worker.drain()
+            screen.say("stopping; the pool moves what is running")
+            await link.close("the worker is stopping")
+            return EXIT_OK
+        await linked
+        return EXIT_OK
+    except Refused as error:
+        screen.say(error_line(error))
+        return EXIT_REFUSED
+    finally:
+        for task in (shown, linked):
+            task.cancel()
+        await asyncio.gather(shown, linked, return_exceptions=True)
+        screen.show(worker.status())
+
+
+async def _show(worker: Worker, screen: Screen) -> None:
+    while True:
+        screen.show(worker.status())
+        await asyncio.sleep(screen.every_s)
+
+
+async def _first(stop: asyncio.Event, task: "asyncio.Task[None]") -> bool:
+    """Wait for either; True when the task came to its end, False when told to stop before that."""
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({stopped, task}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+    return task.done()
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

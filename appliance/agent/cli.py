@@ -1,0 +1,231 @@
+"""The agent's commands: worker, probe, models and doctor (and, where nobody added them, chat and status)."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from appliance.agent import app, doctor, fit, hardware
+from appliance.agent.config import Options, Settings, settings
+from appliance.agent.models import Catalog
+from appliance.agent.screen import PlainScreen, open_screen
+from iamine import chat, manifest
+from iamine.client import FILE_NAME, Access, Client, read_file
+from iamine.errors import IamineError
+from iamine.paths import data_dir
+from iamine.terminal import Terminal
+
+EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The agent's commands alone; an error is told with what to try next."""
+    parser = argparse.ArgumentParser(prog="iamine-agent", description="The worker side of IAMINE.")
+    register(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    args = parser.parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except IamineError as error:
+        Terminal(sys.stderr).error(error)
+        return EXIT_FAILED
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the agent's commands."""
+    _worker(_command(subparsers, "worker", "give this machine to a pool", run_worker))
+    _command(subparsers, "probe", "what this machine is, and which models fit it and why", run_probe, json=True)
+    _command(subparsers, "models", "the known models: at hand or not, and whether they fit", run_models, json=True)
+    check = _command(subparsers, "doctor", "check everything that a worker needs, and say what to do", run_doctor, json=True)
+    check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
+    if "chat" not in subparsers.choices:
+        chat.register(subparsers)
+
+
+def _command(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    about: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    json: bool = False,
+) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run)
+    parser.add_argument("--data-dir", metavar="DIR", help="where key, models and config are kept")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the config file (default: worker.toml in the data folder)")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _worker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--auto", action="store_true", help="choose the best model at hand, whatever the config names")
+    parser.add_argument("--pool", metavar="URL", help="the pool's address, as in http://HOST:PORT (default: IAMINE_POOL)")
+    parser.add_argument("--model", metavar="ID", help="load this model instead of the best one")
+    parser.add_argument("--name", help="what the pool calls this machine")
+    parser.add_argument("--slots", type=int, metavar="N", help="answers at the same time")
+    parser.add_argument("--max-tps", type=float, metavar="N", help="the most tokens per second of one answer")
+    parser.add_argument("--plain", action="store_true", help="lines only, no live picture")
+
+
+# ---- commands -----------------------------------------------------------------------------------------------------------
+
+
+def run_worker(args: argparse.Namespace) -> int:
+    """Serve a pool until stopped."""
+    chosen = chosen_settings(args)
+    why: list[str] = []
+    screen = open_screen(sys.stderr, local_now, plain=args.plain, why=lambda: "; ".join(why))
+    try:
+        prepared = app.prepare(chosen, screen)
+        why.extend(prepared.plan.reasons)
+        return asyncio.run(app.work(chosen, prepared, screen))
+    finally:
+        screen.close()
+
+
+def run_probe(args: argparse.Namespace) -> int:
+    """Show the machine and what it can run."""
+    chosen, out = chosen_settings(args), Terminal(sys.stdout)
+    machine, catalog = hardware.probe(), at_hand(chosen)
+    room = fit.budget(machine, use_gpu=chosen.gpu)
+    fits = [fit.fit(model, room) for model in known(catalog)]
+    choice = fit.choose(machine, [file.model for file in catalog.files if file.model.kind != "embedding"], use_gpu=chosen.gpu)
+    disk = hardware.disk_free_bytes(chosen.data_dir)
+    if args.json:
+        found = [fit_json(each) for each in fits]
+        best = {"model": choice.model.id if choice.model else None, "reason": choice.reason}
+        out.json({"hardware": machine, "disk_free_bytes": disk, "budget_bytes": room.bytes, "fits": found, "choice": best})
+        return EXIT_OK
+    out.line(app.describe(machine))
+    out.line(f"{machine.os}; {fit.gigabytes(disk) if disk is not None else 'unknown'} of disk free in {chosen.data_dir}")
+    out.table(("model", "fits", "why"), [(each.model.id, "yes" if each.fits else "no", each.reason) for each in fits])
+    out.line(f"best at hand: {choice.model.id if choice.model else 'none'} ({choice.reason})")
+    return EXIT_OK
+
+
+def run_models(args: argparse.Namespace) -> int:
+    """List the manifest's models and the files at hand."""
+    chosen, out = chosen_settings(args), Terminal(sys.stdout)
+    room = fit.budget(hardware.probe(), use_gpu=chosen.gpu)
+    catalog = at_hand(chosen)
+    here = {file.model.id: str(file.path) for file in catalog.files}
+    rows = [(model, here.get(model.id), fit.fit(model, room)) for model in known(catalog)]
+    if args.json:
+        listed = [
+            {**model_json(model), "path": path, "at_hand": path is not None, **fit_json(found)} for model, path, found in rows
+        ]
+        out.json({"models": listed, "problems": catalog.problems})
+        return EXIT_OK
+    out.table(
+        ("model", "tier", "size", "licence", "at hand", "fits"),
+        [
+            (model.id, model.tier, fit.gigabytes(model.total_bytes), model.license, _yes(path is not None), _yes(found.fits))
+            for model, path, found in rows
+        ],
+    )
+    out.line(f"at hand means: the file lies here. Nothing is downloaded yet: put .gguf files into {chosen.data_dir / 'models'}")
+    for problem in catalog.problems:
+        out.line(problem, "yellow")
+    return EXIT_OK
+
+
+def run_doctor(args: argparse.Namespace) -> int:
+    """Check everything; 1 when something fails."""
+    checks, out = list(examine(chosen_settings(args))), Terminal(sys.stdout)
+    verdict = doctor.worst(checks)
+    if args.json:
+        listed = [{"name": each.name, "state": each.state, "found": each.found, "advice": each.advice} for each in checks]
+        out.json({"state": verdict, "checks": listed})
+    else:
+        out.table(("check", "state", "found"), [(each.name, each.state, each.found) for each in checks])
+        for each in checks:
+            if each.advice:
+                out.line(f"{each.name}: {each.advice}", doctor_style(each.state))
+    return EXIT_FAILED if verdict == "fail" else EXIT_OK
+
+
+def examine(chosen: Settings) -> list[doctor.Check]:
+    """All checks, in the order in which they matter."""
+    machine, catalog = hardware.probe(), at_hand(chosen)
+    base = chosen.pool or read_file(chosen.data_dir / FILE_NAME).base_url
+
+    def ask_time() -> float | None:
+        with Client(Access(base_url=base)) as client:
+            return client.pool_time_s()
+
+    return [
+        doctor.python(sys.version_info[:2]),
+        doctor.engine(),
+        *doctor.model_files(catalog),
+        doctor.memory(machine, catalog, use_gpu=chosen.gpu),
+        *doctor.gpus(machine, use_gpu=chosen.gpu),
+        doctor.folder(chosen.data_dir, hardware.disk_free_bytes(chosen.data_dir)),
+        doctor.key(chosen.data_dir / app.KEY_NAME),
+        *doctor.pool(base, ask_time, time.time()),
+    ]
+
+
+# ---- what commands share --------------------------------------------------------------------------------------------------
+
+
+def chosen_settings(args: argparse.Namespace) -> Settings:
+    """Options, environment and config as one value. Raises ConfigError."""
+    said = {name: getattr(args, name, None) for name in ("pool", "name", "model", "max_tps", "slots", "config")}
+    return settings(Options(**said, auto=getattr(args, "auto", False)), os.environ, data_dir(os.environ, args.data_dir))
+
+
+def at_hand(chosen: Settings) -> Catalog:
+    """The model files here; hashing big ones is told on the error stream."""
+    return app.at_hand(chosen, PlainScreen(sys.stderr, local_now))
+
+
+def known(catalog: Catalog) -> list[manifest.Model]:
+    """The manifest's models, and those at hand that it does not know."""
+    entries = list(manifest.load().model)
+    return entries + [file.model for file in catalog.files if not file.known]
+
+
+def fit_json(found: fit.Fit) -> dict[str, object]:
+    """Whether a model fits, as JSON values."""
+    return {
+        "model": found.model.id,
+        "fits": found.fits,
+        "need_bytes": found.need_bytes,
+        "slots": found.slots,
+        "context_tokens": found.context_tokens,
+        "speed_tps": round(found.speed_tps, 1),
+        "reason": found.reason,
+    }
+
+
+def model_json(model: manifest.Model) -> dict[str, object]:
+    """What the manifest says, as JSON values."""
+    return {
+        "name": model.name,
+        "tier": model.tier,
+        "license": model.license,
+        "kind": model.kind,
+        "bytes": model.total_bytes,
+        "sha256": model.file_sha256,
+    }
+
+
+def local_now() -> datetime:
+    """The time here, with its zone."""
+    return datetime.now().astimezone()
+
+
+def doctor_style(state: doctor.State) -> str:
+    """The colour of a piece of advice."""
+    return {"ok": "", "warn": "yellow", "fail": "bold red"}[state]
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"

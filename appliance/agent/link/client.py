@@ -1,0 +1,324 @@
+"""The one outgoing link: hello, frames in order, heartbeats, and coming back with patience when it breaks."""
+
+import asyncio
+import contextlib
+import ipaddress
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from appliance.agent.backoff import delay_s
+from appliance.agent.errors import AgentError
+from appliance.agent.link.frames import OUTBOX_BYTES, OUTBOX_FRAMES, Outbox, frames
+from appliance.agent.link.pins import pin, read_pins
+from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlinked
+from iamine.identity import Identity, fingerprint
+from iamine.wire.codec import decode_from_pool, encode
+from iamine.wire.errors import WireError
+from iamine.wire.messages import MAX_FRAME_BYTES, NONCE_BYTES, Cancel, Drain, FromWorker, Goodbye, Heartbeat, Job
+from iamine.wire.session import Accepted, Challenged, Ended, WorkerSession, Working
+
+HELLO_S = 10.0  # the whole greeting
+CLOSE_S = 1.0  # to send what is queued and to say goodbye
+PING_INTERVAL_S, PING_TIMEOUT_S = 15.0, 30.0  # together: a dead pool is noticed within 45 s
+
+
+class Refused(AgentError):
+    """The pool, or this side, refuses the link for good; coming back the same way cannot help."""
+
+    def __init__(self, code: str, reason: str, *, hint: str) -> None:
+        super().__init__(f"the pool refused this worker: {reason} ({code})", hint=hint)
+        self.code = code
+
+
+class LinkBroken(AgentError):
+    """The link ended; another attempt may succeed."""
+
+    def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class Owner(Protocol):
+    """Whom the link serves."""
+
+    def snapshot(self) -> Snapshot:
+        """What to tell the pool."""
+
+    def heard(self, message: Job | Cancel | Drain) -> None:
+        """What the pool asks."""
+
+    def linked(self, state: LinkState) -> None:
+        """The link changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where the pool is and how it is known: by the fingerprint in `pool_key`, else by the key pinned in `pins`."""
+
+    url: str
+    pins: Path
+    pool_key: str = ""
+    name: str = ""
+    agent: str = ""
+
+
+class Link:
+    """Keeps one session with the pool alive until closed or refused. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        identity: Identity,
+        owner: Owner,
+        random: Callable[[], float],
+        nonce: Callable[[], bytes] = lambda: secrets.token_bytes(NONCE_BYTES),
+    ) -> None:
+        self._endpoint = endpoint
+        self._identity = identity
+        self._owner = owner
+        self._random = random
+        self._nonce = nonce
+        self._outbox: Outbox | None = None
+        self._pinned: bytes | None = None
+        self._was_open = False
+        self._lost = Unlinked(reason="not tried yet", retry_in_s=0.0)
+        self._changed = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def send(self, message: FromWorker) -> None:
+        """Queue a message for the pool; without a session it is dropped (the pool has moved its jobs already)."""
+        if self._outbox is None:
+            return
+        for frame in frames(message):
+            if not self._outbox.put(frame):
+                self._outbox.end()
+                self._outbox = None
+                return
+
+    def changed(self) -> None:
+        """A heartbeat is due now: the number of running jobs or the engine's health changed."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Link, serve, and link again, until `close`. Raises Refused."""
+        failures, retry_after_s = 0, 0.0
+        while not self._stop.is_set():
+            wait_s = delay_s(failures, self._random(), retry_after_s=retry_after_s)
+            if failures:
+                self._owner.linked(replace(self._lost, retry_in_s=wait_s))
+            if await _happens(self._stop, wait_s):
+                return
+            self._was_open = False
+            self._owner.linked(Connecting(url=self._endpoint.url))
+            try:
+                await self._session()
+                return
+            except LinkBroken as error:
+                self._lost = Unlinked(reason=error.message, retry_in_s=0.0)
+                failures = 1 if self._was_open else failures + 1
+                retry_after_s = error.retry_after_s
+
+    async def close(self, reason: str) -> None:
+        """Say drain and goodbye, send what is queued, end `run`; takes CLOSE_S at most."""
+        self._stop.set()
+        self.send(Drain(reason=reason))
+        self.send(Goodbye(code="leaving", reason=reason))
+        if self._outbox is not None:
+            self._outbox.end()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), CLOSE_S)
+
+    # ---- one session ----------------------------------------------------------------------------------------------
+
+    async def _session(self) -> None:
+        """One connection from knock to end; returns when closed by us. Raises LinkBroken or Refused."""
+        self._idle.clear()
+        try:
+            async with self._connect() as socket:
+                await self._speak(socket)
+        except InvalidStatus as error:
+            raise LinkBroken(_status_reason(self._endpoint.url, error.response.status_code)) from error
+        except asyncio.TimeoutError as error:
+            raise LinkBroken(f"no answer from {self._endpoint.url}") from error
+        except OSError as error:
+            raise LinkBroken(f"cannot reach {self._endpoint.url}: {error.strerror or error}") from error
+        except ConnectionClosed as error:
+            raise LinkBroken(f"the connection to the pool broke off ({error})") from error
+        except WebSocketException as error:
+            raise LinkBroken(f"{self._endpoint.url} does not speak WebSocket: {error}") from error
+        finally:
+            self._outbox = None
+            self._idle.set()
+
+    def _connect(self) -> connect:
+        return connect(
+            self._endpoint.url,
+            compression=None,
+            max_size=MAX_FRAME_BYTES,
+            open_timeout=HELLO_S,
+            close_timeout=CLOSE_S,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            proxy=None if _is_loopback(self._endpoint.url) else True,
+            user_agent_header=self._endpoint.agent or None,
+        )
+
+    async def _speak(self, socket: ClientConnection) -> None:
+        pinned = self._pinned
+        if pinned is None and not self._endpoint.pool_key:
+            pinned = read_pins(self._endpoint.pins).get(self._endpoint.url)
+        session = WorkerSession(
+            identity=self._identity, pinned_pool_key=pinned, nonce=self._nonce(), agent=self._endpoint.agent
+        )
+        try:
+            linked, accepted = await asyncio.wait_for(self._greet(socket, session), HELLO_S)
+            self._outbox = Outbox()
+            self._was_open = True
+            self._owner.linked(linked)
+            goodbye = await self._serve(socket, session, self._outbox, accepted)
+        except WireError as error:
+            with contextlib.suppress(ConnectionClosed):
+                await socket.send(encode(Goodbye(code=error.code, reason=error.reason)))
+            if error.fatal:
+                raise Refused(error.code, error.reason, hint=self._hint(error.code, error.hint)) from error
+            raise LinkBroken(f"the pool broke the rules of the wire: {error.reason} ({error.code})") from error
+        if goodbye is not None:
+            raise self._farewell(goodbye)
+
+    async def _greet(self, socket: ClientConnection, session: WorkerSession) -> tuple[Linked, Accepted]:
+        """Knock, check and pin the pool's key, introduce this worker, be welcomed."""
+        await socket.send(encode(session.knock()))
+        key, name = b"", ""
+        while True:
+            match session.receive(decode_from_pool(await socket.recv())):
+                case Challenged() as challenged:
+                    key, name = challenged.pool_key, challenged.name
+                    self._check_fingerprint(key)
+                    now = self._owner.snapshot()
+                    hello = session.hello(hardware=now.hardware, models=now.offers, name=self._endpoint.name)
+                    await socket.send(encode(hello))
+                case Accepted() as accepted:
+                    self._pin(key)
+                    return (
+                        Linked(pool=name, fingerprint=fingerprint(key), worker=accepted.worker, session=accepted.session),
+                        accepted,
+                    )
+                case Ended(goodbye=goodbye):
+                    raise self._farewell(goodbye)
+                case Working():
+                    raise WireError("out_of_order", "work before the welcome")
+
+    async def _serve(
+        self, socket: ClientConnection, session: WorkerSession, outbox: Outbox, accepted: Accepted
+    ) -> Goodbye | None:
+        """Both directions and the heartbeat until one ends: the pool's goodbye, or None when our outbox is ended."""
+        tasks = [
+            asyncio.create_task(self._receive(socket, session)),
+            asyncio.create_task(_send_all(socket, outbox)),
+            asyncio.create_task(self._beat(accepted)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            if goodbye := task.result():
+                return goodbye
+        if not self._stop.is_set():
+            raise LinkBroken(f"the pool left {OUTBOX_FRAMES} frames or {OUTBOX_BYTES >> 20} MiB unread")
+        return next((result for result in results if isinstance(result, Goodbye)), None)
+
+    async def _receive(self, socket: ClientConnection, session: WorkerSession) -> Goodbye:
+        while True:
+            match session.receive(decode_from_pool(await socket.recv())):
+                case Working(message=message):
+                    self._owner.heard(message)
+                case Ended(goodbye=goodbye):
+                    return goodbye
+                case Challenged() | Accepted():
+                    raise WireError("out_of_order", "a greeting in an open session")
+
+    async def _beat(self, accepted: Accepted) -> None:
+        """A heartbeat at once, at each change, and each second (busy) or quarter minute (idle), as the pool wants it."""
+        while True:
+            self._changed.clear()
+            now = self._owner.snapshot()
+            self.send(Heartbeat(running=now.running, ready=now.ready, load=now.load))
+            await _happens(self._changed, accepted.heartbeat_busy_s if now.running else accepted.heartbeat_idle_s)
+
+    # ---- who may talk to us ------------------------------------------------------------------------------------------
+
+    def _check_fingerprint(self, key: bytes) -> None:
+        wanted = self._endpoint.pool_key.replace("-", "")
+        if wanted and fingerprint(key).replace("-", "") != wanted:
+            reason = f"the pool shows the key {fingerprint(key)}, but the config asks for {self._endpoint.pool_key}"
+            raise WireError("pool_key_changed", reason, fatal=True)
+
+    def _pin(self, key: bytes) -> None:
+        """Remember the key: in memory, and on disk where that is possible."""
+        if self._pinned is None:
+            self._pinned = key
+            with contextlib.suppress(OSError):
+                pin(self._endpoint.pins, self._endpoint.url, key)
+
+    def _farewell(self, goodbye: Goodbye) -> Refused | LinkBroken:
+        if goodbye.retry_after_s < 0:
+            return Refused(goodbye.code, goodbye.reason, hint=self._hint(goodbye.code, ""))
+        return LinkBroken(f"the pool said goodbye: {goodbye.reason} ({goodbye.code})", retry_after_s=goodbye.retry_after_s)
+
+    def _hint(self, code: str, other: str) -> str:
+        """What to try next, by the goodbye's code."""
+        match code:
+            case "pool_key_changed" if self._endpoint.pool_key:
+                return "if the operator confirms the new key, write it as pool_key in worker.toml"
+            case "pool_key_changed":
+                return (
+                    f"if the operator confirms the new key, delete the entry of {self._endpoint.url} in {self._endpoint.pins}"
+                )
+            case "superseded":
+                return "another worker runs with this key: stop it, or give this one its own folder with --data-dir"
+            case "unsupported_version":
+                return "update the older side: this agent, or the pool"
+            case _:
+                return other or "ask the pool's operator, then start the worker again"
+
+
+async def _send_all(socket: ClientConnection, outbox: Outbox) -> None:
+    while (frame := await outbox.get()) is not None:
+        await socket.send(frame)
+
+
+async def _happens(event: asyncio.Event, within_s: float) -> bool:
+    """Whether the event comes within this time."""
+    try:
+        await asyncio.wait_for(event.wait(), within_s)
+    except asyncio.TimeoutError:
+        return False
+    return True
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether the pool runs on this machine; then no proxy stands between."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _status_reason(url: str, status: int) -> str:
+    if status in {403, 404, 405}:
+        return f"{url} is no pool's door for workers (HTTP {status}); check the address"
+    return f"{url} answered with HTTP {status} instead of a link"
