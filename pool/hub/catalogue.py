@@ -1,4 +1,4 @@
-"""Which models the pool can name: offered now, offered a short while ago, or only known from the manifest."""
+"""Which models the pool can name: offered now, or a short while ago (also before the pool's own restart)."""
 
 from dataclasses import dataclass, replace
 
@@ -16,12 +16,11 @@ class _Entry:
 
 
 class Catalogue:
-    """Model cards by name. `created` is what clients are told as the time a model was made: the pool's start."""
+    """Model cards by name. `remembered` were offered before the start; `created` is the time that clients are told."""
 
-    def __init__(self, *, known: tuple[ModelCard, ...], created: int) -> None:
-        self._known = {card.model: card for card in known}
+    def __init__(self, *, remembered: tuple[ModelCard, ...], created: int, now: float) -> None:
         self._created = created
-        self._entries: dict[ModelId, _Entry] = {}
+        self._entries = {card.model: _Entry(card=card, seen_at=now) for card in remembered}
         self._offers: dict[WorkerId, tuple[ModelOffer, ...]] = {}
 
     def offered(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> None:
@@ -43,17 +42,13 @@ class Catalogue:
                 del self._entries[model]
         return tuple(self._entries[model].card for model in sorted(self._entries))
 
-    def find(self, model: ModelId) -> ModelCard | None:
-        """The card, also of a model that nobody offers now."""
-        entry = self._entries.get(model)
-        return entry.card if entry else self._known.get(model)
-
     def _update(self, model: ModelId, now: float) -> None:
         offers = [offer for held in self._offers.values() for offer in held if offer.model == model]
         if not offers:
             entry = self._entries[model]
             self._entries[model] = _Entry(card=replace(entry.card, workers=0), seen_at=now)
             return
+        known = self._entries.get(model)
         best = max(offers, key=lambda offer: offer.context_tokens)
         workers = sum(any(offer.model == model for offer in held) for held in self._offers.values())
         self._entries[model] = _Entry(
@@ -65,7 +60,7 @@ class Catalogue:
                 vocabulary_tokens=best.vocabulary_tokens,
                 tool_format=best.tool_format,
                 workers=workers,
-                created=self._created,
+                created=known.card.created if known else self._created,
                 file_sha256=tuple(sorted({offer.file_sha256 for offer in offers})),
             ),
         )

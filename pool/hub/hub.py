@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from iamine.identity import Identity
-from iamine.ids import ID_BYTES, JobId, ModelId, WorkerId, session_id
+from iamine.ids import ID_BYTES, JobId, WorkerId, session_id
 from iamine.wire.codec import decode_from_worker
 from iamine.wire.errors import OutOfOrder, TooLarge, WireError
 from iamine.wire.messages import (
@@ -88,10 +88,6 @@ class Hub:
     def models(self) -> tuple[ModelCard, ...]:
         """Models that are offered now, or were a short while ago."""
         return self._catalogue.cards(self.monotonic())
-
-    def find(self, model: ModelId) -> ModelCard | None:
-        """A model by its name, also one that the pool only knows of."""
-        return self._catalogue.find(model)
 
     @property
     def workers(self) -> int:

@@ -5,16 +5,18 @@ from pool.store.database import Database
 from pool.store.errors import DatabaseUnusable
 from pool.store.jobs import Jobs
 from pool.store.migrate import migrate
+from pool.store.models import Models
 from pool.store.workers import Workers
 
 
 class Store:
-    """Accounts, jobs and workers on one database."""
+    """Accounts, jobs, models and workers on one database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.accounts = Accounts(database)
         self.jobs = Jobs(database)
+        self.models = Models(database)
         self.workers = Workers(database)
 
     async def healthy(self) -> bool:

@@ -203,7 +203,7 @@ class World:
             identity=Identity.from_seed(bytes(32)),
             name="sim",
             scheduler=self.scheduler,
-            catalogue=Catalogue(known=(), created=0),
+            catalogue=Catalogue(remembered=(), created=0, now=0.0),
             monotonic=loop.time,
             wall=loop.time,
             random_bytes=self.random.randbytes,

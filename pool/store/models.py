@@ -1,0 +1,44 @@
+"""The models that workers offered lately: after a restart the pool knows them before the first worker is back."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from iamine.ids import ModelId
+from pool.routing.types import ModelCard
+from pool.store import queries
+from pool.store.database import Database
+
+RECENT = timedelta(hours=24)
+
+
+class Models:
+    """One row a model name, written when a worker offers it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = queries.load("models")
+
+    async def seen(self, cards: Sequence[ModelCard]) -> None:
+        """These are offered now. Raises: DatabaseAway."""
+        rows = [
+            (card.model, card.kind, card.context_tokens, card.vocabulary_tokens, card.tool_format, list(card.file_sha256))
+            for card in cards
+        ]
+        await self._database.transaction(lambda connection: connection.executemany(self._sql["upsert_model"], rows))
+
+    async def recent(self) -> tuple[ModelCard, ...]:
+        """Those offered within RECENT, with no worker yet. Raises: DatabaseAway."""
+        rows = await self._database.transaction(lambda connection: connection.fetch(self._sql["recent_models"], RECENT))
+        return tuple(
+            ModelCard(
+                model=ModelId(row["id"]),
+                kind=row["kind"],
+                context_tokens=row["context_tokens"],
+                vocabulary_tokens=row["vocabulary_tokens"],
+                tool_format=row["tool_format"],
+                workers=0,
+                created=row["created"],
+                file_sha256=tuple(row["file_sha256"]),
+            )
+            for row in rows
+        )
