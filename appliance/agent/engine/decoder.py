@@ -1,0 +1,368 @@
+"""The decode loop: one thread, one context, one batch over all sequences (continuous batching).
+
+Owns the slots. Every step takes what the inbox has, so a cancel frees its slot within one step. A sequence that must
+wait (its rate is capped, its grammar thinks) is just not put into the batch.
+"""
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from appliance.agent.engine.batching import FIRST_CHUNK_TOKENS, Idle, Take, Want, choose_slot, next_chunk, plan_step
+from appliance.agent.engine.draw import NOTHING_ALLOWED, Logits, adjusted, draw, is_plain_greedy
+from appliance.agent.engine.inbox import Inbox, Key, Ready
+from appliance.agent.engine.llama import Context, Vocabulary
+from appliance.agent.engine.logprobs import token_logprob
+from appliance.agent.engine.oracle import Accepted, Oracle, OracleReady, Oracles, Rejected
+from appliance.agent.engine.protocol import FromEngine
+from appliance.agent.engine.sequence import Prepared, Sequence
+from iamine.wire.messages import Cancel, Failed, Finished, Job, Progress, SequenceStep, Started, Step
+
+GRAMMAR_POLL_S = 0.002  # a verdict takes about 0.05 ms: waiting a moment keeps the sequence in step with the others
+MAX_LOST_STEPS = 3
+
+
+class ContextLost(Exception):
+    """llama.cpp failed several times in a row: the process must start anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`max_tps` in tokens/s per sequence (None: no cap); times in seconds; `waiting` jobs may wait for a slot."""
+
+    max_tps: float | None
+    max_step_s: float
+    progress_s: float
+    waiting: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A token whose grammar's verdict is awaited, with the logits to draw again from and the raw ones for logprobs."""
+
+    token: int
+    logits: Logits
+    raw: Logits
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A sequence in its slot; `held` ids of it are in the context. `due`: not before (monotonic seconds)."""
+
+    sequence: Sequence
+    slot: int
+    held: int
+    due: float = 0.0
+    told: float = 0.0
+    decoding: bool = False
+    oracle: Oracle | None = None
+    oracle_ready: bool = True
+    asked: Asked | None = None
+
+    @property
+    def job(self) -> Job:
+        return self.sequence.job
+
+
+@dataclass(slots=True)
+class Slot:
+    """A sequence number of the context: the ids in its memory and when it was last given up."""
+
+    ids: list[int] = field(default_factory=list)
+    used: int = 0
+
+
+def key_of(job: Job | Cancel) -> Key:
+    return job.job, job.epoch
+
+
+class Decoder:
+    """Runs chat and completion jobs. `put` sends a frame; it may raise, which ends the loop."""
+
+    def __init__(
+        self,
+        context: Context,
+        vocabulary: Vocabulary,
+        *,
+        limits: Limits,
+        inbox: Inbox,
+        oracles: Oracles,
+        put: Callable[[FromEngine], None],
+    ) -> None:
+        self._context = context
+        self._vocabulary = vocabulary
+        self._limits = limits
+        self._inbox = inbox
+        self._oracles = oracles
+        self._put = put
+        self._slots = [Slot() for _ in range(context.options.slots)]
+        self._running: dict[int, Running] = {}
+        self._waiting: deque[Prepared] = deque()
+        self._chunk_tokens = FIRST_CHUNK_TOKENS
+        self._clock = 0
+        self._lost_steps = 0
+        self._steps: list[SequenceStep] = []
+        self._finished: list[Finished | Failed] = []
+
+    def run(self) -> None:
+        """Never returns; raises what `put` raises, or ContextLost."""
+        while True:
+            self._receive(self._patience())
+            self._admit()
+            self._hear_grammars(0.0)
+            now = time.monotonic()
+            wants = [w for r in self._running.values() if (w := self._want(r, now)) is not None]
+            if wants:
+                self._step(wants)
+                self._hear_grammars(GRAMMAR_POLL_S)
+            self._tell_progress()
+            self._emit()
+
+    # ---- jobs come and go
+
+    def _patience(self) -> float | None:
+        """How long to wait for the inbox: not at all when a sequence can go on; None when nothing runs."""
+        if not self._running:
+            return None
+        now = time.monotonic()
+        waits = [
+            GRAMMAR_POLL_S if r.asked or (not r.oracle_ready and r.decoding) else r.due - now for r in self._running.values()
+        ]
+        return max(0.0, min(waits))
+
+    def _receive(self, timeout_s: float | None) -> None:
+        for item in self._inbox.receive(timeout_s):
+            if isinstance(item, Cancel):
+                self._cancel(key_of(item))
+            elif not self._inbox.was_cancelled(key_of(item.job)):
+                self._enqueue(item)
+
+    def _enqueue(self, item: Ready) -> None:
+        assert isinstance(item, Prepared), "embedding inputs never reach a model that writes text"
+        if len(self._waiting) < self._limits.waiting or len(self._running) < len(self._slots):
+            self._waiting.append(item)
+        else:
+            self._put(no_slot(item.job))
+
+    def _cancel(self, key: Key) -> None:
+        running = next((r for r in self._running.values() if key_of(r.job) == key), None)
+        if running is not None:
+            self._release(running)
+            return
+        kept = [p for p in self._waiting if key_of(p.job) != key]
+        if len(kept) == len(self._waiting):
+            self._inbox.remember(key)
+        self._waiting = deque(kept)
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._running) < len(self._slots):
+            self._start(self._waiting.popleft())
+
+    def _start(self, prepared: Prepared) -> None:
+        sequence = Sequence.begin(prepared, self._vocabulary, self._context.options.context_tokens)
+        job, ids = prepared.job, sequence.pending(0)
+        idle = [Idle(slot=n, ids=s.ids, used=s.used) for n, s in enumerate(self._slots) if n not in self._running]
+        ended = sequence.ended()
+        chosen = choose_slot(idle, ids)
+        common = 0 if ended else self._keep(chosen.slot, chosen.common)
+        self._put(
+            Started(
+                job=job.job,
+                epoch=job.epoch,
+                prompt_tokens=len(prepared.prompt),
+                cached_tokens=min(common, len(prepared.prompt)),
+                prompt_sha256=prepared.prompt_sha256,
+            )
+        )
+        if ended:
+            self._put(ended)
+            return
+        running = Running(sequence=sequence, slot=chosen.slot, held=common, told=time.monotonic())
+        if prepared.grammar is not None:
+            running.oracle, running.oracle_ready = self._oracles.open(prepared.grammar, job.prefix), False
+        self._running[chosen.slot] = running
+
+    def _keep(self, slot: int, common: int) -> int:
+        """Cuts the slot's memory down to its first `common` ids; returns how many are left."""
+        left = common if self._context.forget(slot, common) else 0
+        del self._slots[slot].ids[left:]
+        return left
+
+    def _release(self, running: Running) -> None:
+        """The slot is free; its memory stays for a later job with the same beginning."""
+        del self._running[running.slot]
+        self._clock += 1
+        self._slots[running.slot].used = self._clock
+        if running.oracle is not None:
+            running.oracle.close()
+
+    # ---- one step
+
+    def _want(self, running: Running, now: float) -> Want | None:
+        if running.asked or running.due > now or (running.decoding and not running.oracle_ready):
+            return None
+        return Want(slot=running.slot, pending=running.sequence.ids - running.held, decoding=running.decoding)
+
+    def _step(self, wants: list[Want]) -> None:
+        options = self._context.options
+        takes = plan_step(wants, batch_tokens=options.batch_tokens, chunk_tokens=self._chunk_tokens)
+        count, prompt_tokens = self._fill(takes)
+        began = time.monotonic()
+        code = self._context.decode(count)
+        if code != 0:
+            self._lose(takes, code)
+            return
+        self._lost_steps = 0
+        took_s = time.monotonic() - began
+        if prompt_tokens:
+            self._chunk_tokens = next_chunk(
+                self._chunk_tokens,
+                prompt_tokens=prompt_tokens,
+                took_s=took_s,
+                max_step_s=self._limits.max_step_s,
+                batch_tokens=options.batch_tokens,
+            )
+        self._draw_all([t for t in takes if t.complete])
+
+    def _fill(self, takes: list[Take]) -> tuple[int, int]:
+        """Writes the batch; returns how many ids it has and how many of them are from prompts."""
+        at = prompt_tokens = 0
+        for take in takes:
+            running = self._running[take.slot]
+            ids = running.sequence.pending(running.held)[: take.count]
+            at = self._context.fill(at, take.slot, running.held, ids, last_wanted=take.complete)
+            running.held += take.count
+            self._slots[take.slot].ids.extend(ids)
+            prompt_tokens += 0 if running.decoding else take.count
+        return at, prompt_tokens
+
+    def _lose(self, takes: list[Take], code: int) -> None:
+        """Fails the sequences of a step that llama.cpp refused; raises ContextLost when it goes on like this."""
+        for take in takes:
+            running = self._running[take.slot]
+            self._context.forget(take.slot, 0)
+            self._slots[take.slot].ids.clear()
+            self._fail(running, "engine_lost", f"llama.cpp could not run the step (code {code})", retryable=True)
+        self._lost_steps += 1
+        if self._lost_steps >= MAX_LOST_STEPS:
+            self._emit()
+            raise ContextLost(f"llama.cpp failed {self._lost_steps} steps in a row (code {code})")
+
+    def _draw_all(self, takes: list[Take]) -> None:
+        rows = self._context.logits(len(takes)) if takes else np.empty((0, 0), dtype=np.float32)
+        for row, take in zip(rows, takes, strict=True):
+            running = self._running[take.slot]
+            running.decoding = True
+            self._draw(running, row)
+
+    def _draw(self, running: Running, raw: Logits) -> None:
+        sampling = running.job.sampling
+        if running.oracle is None and is_plain_greedy(sampling):
+            self._commit(running, int(raw.argmax()), raw)
+            return
+        logits = adjusted(raw, sampling, running.sequence.counts, self._vocabulary.eog if sampling.ignore_eos else ())
+        token = draw(logits, sampling, len(running.sequence.answer))
+        if token == NOTHING_ALLOWED:
+            self._fail(running, "engine_lost", "the model gave no finite logits", retryable=True)
+        elif running.oracle is None:
+            self._commit(running, token, raw)
+        else:
+            running.asked = Asked(token=token, logits=logits, raw=raw.copy())
+            if running.oracle_ready:
+                running.oracle.ask(token)
+
+    def _commit(self, running: Running, token: int, raw: Logits) -> None:
+        """The token is drawn: it goes out with this step's frame."""
+        wanted = running.job.sampling.logprobs
+        ends = token in self._vocabulary.eog
+        logprob = None if wanted is None or ends else token_logprob(raw, token, wanted, self._vocabulary.piece)
+        taken = running.sequence.take(token, logprob)
+        if taken.step is not None:
+            self._steps.append(taken.step)
+        if self._limits.max_tps is not None:
+            running.due = max(running.due, time.monotonic() - 1.0) + 1.0 / self._limits.max_tps
+        if taken.finished is not None:
+            self._finished.append(taken.finished)
+            self._release(running)
+
+    def _fail(self, running: Running, code: str, message: str, *, retryable: bool) -> None:
+        job = running.job
+        self._finished.append(Failed(job=job.job, epoch=job.epoch, code=code, message=message, retryable=retryable))  # type: ignore[arg-type]
+        self._release(running)
+
+    # ---- grammars
+
+    def _hear_grammars(self, timeout_s: float) -> None:
+        """Takes the verdicts that are there, waiting at most `timeout_s` for those of drawn tokens."""
+        open_ones = [r for r in self._running.values() if r.oracle is not None and (r.asked or not r.oracle_ready)]
+        deadline = time.monotonic() + timeout_s
+        while open_ones:
+            left = max(0.0, deadline - time.monotonic()) if any(r.asked for r in open_ones) else 0.0
+            readable, _, _ = select.select([r.oracle for r in open_ones if r.oracle], [], [], left)
+            if not readable:
+                return
+            for running in [r for r in open_ones if r.oracle in readable]:
+                self._hear(running)
+            open_ones = [r for r in open_ones if r.slot in self._running and (r.asked or not r.oracle_ready)]
+
+    def _hear(self, running: Running) -> None:
+        assert running.oracle is not None, "only sequences with a grammar are heard"
+        asked = running.asked
+        match running.oracle.hear():
+            case None:
+                return
+            case OracleReady():
+                running.oracle_ready = True
+                if asked is not None:
+                    running.oracle.ask(asked.token)
+            case Accepted() if asked is not None:
+                running.asked = None
+                self._commit(running, asked.token, asked.raw)
+            case Rejected() as verdict if asked is not None:
+                running.asked = None
+                self._draw_allowed(running, asked, verdict)
+            case verdict:
+                message = getattr(verdict, "message", "the grammar's process lost its place")
+                self._fail(running, "bad_grammar", message, retryable=False)
+
+    def _draw_allowed(self, running: Running, asked: Asked, verdict: Rejected) -> None:
+        """Draws again among the tokens that the grammar allows here."""
+        allowed = verdict.mask(self._vocabulary.size)
+        token = draw(asked.logits, running.job.sampling, len(running.sequence.answer), allowed)
+        if token != NOTHING_ALLOWED:
+            assert running.oracle is not None, "a verdict has an oracle"
+            running.oracle.accept(token)
+            self._commit(running, token, asked.raw)
+        elif any(allowed[i] for i in self._vocabulary.eog):  # complete, but `ignore_eos` bans the end
+            self._commit(running, min(self._vocabulary.eog), asked.raw)
+        else:
+            self._fail(running, "bad_grammar", "the grammar allows no token here", retryable=False)
+
+    # ---- frames
+
+    def _tell_progress(self) -> None:
+        """A Progress frame each `progress_s` for every prompt that is being read."""
+        now = time.monotonic()
+        for running in self._running.values():
+            if not running.decoding and now - running.told >= self._limits.progress_s:
+                running.told = now
+                job, total = running.job, len(running.sequence.prompt)
+                self._put(Progress(job=job.job, epoch=job.epoch, done_tokens=min(running.held, total), total_tokens=total))
+
+    def _emit(self) -> None:
+        """One Step frame for all that was drawn, then the ends."""
+        if self._steps:
+            self._put(Step(sequences=tuple(self._steps)))
+            self._steps = []
+        for frame in self._finished:
+            self._put(frame)
+        self._finished = []
+
+
+def no_slot(job: Job) -> Failed:
+    """Every slot and every waiting place is taken."""
+    return Failed(job=job.job, epoch=job.epoch, code="no_slot", message="every slot of this engine is taken", retryable=True)

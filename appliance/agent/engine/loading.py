@@ -1,0 +1,133 @@
+"""Load -> a model and its context, measured; every way a file can be bad becomes a message with a hint."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.agent.engine.llama import Context, ContextOptions, LlamaError, LogRing, Model, build_info
+from appliance.agent.engine.prepare import Preparer
+from appliance.agent.engine.protocol import Load, Loaded, LoadFailed
+from appliance.agent.engine.threads import usable_threads
+
+MAGIC = b"GGUF"
+DEFAULT_SLOTS = 8
+BATCH_TOKENS = 512
+MAX_SLOTS = 256  # llama.cpp's LLAMA_MAX_SEQ in 0c1e57098
+TEST_PROMPT_TOKENS = 128
+TEST_DECODE_TOKENS = 16
+TEST_S = 1.0  # a part of the self-test ends after this long
+
+
+class CannotLoad(Exception):
+    """The file cannot be used; carries what is told to the agent."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.frame = LoadFailed(message=message, hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A loaded model."""
+
+    model: Model
+    context: Context
+    preparer: Preparer
+    loaded: Loaded
+
+
+def load(wanted: Load, logs: LogRing) -> Ready:
+    """Raises CannotLoad."""
+    path = Path(wanted.path)
+    check_file(path)
+    try:
+        model = Model(path, exact=wanted.exact, gpu_layers=wanted.gpu_layers)
+    except LlamaError as error:
+        hint = "The file may be cut off, or made for a newer llama.cpp: check its SHA-256 and download it again."
+        raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", hint) from error
+    options = context_options(wanted, model)
+    try:
+        context = Context(model, options)
+    except LlamaError as error:
+        hint = f"Ask for less than {options.slots} slots of {options.context_tokens} tokens, or use a smaller model."
+        raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", hint) from error
+    template = model.meta("tokenizer.chat_template") if wanted.kind == "chat" else None
+    preparer = Preparer(model.vocabulary, template, kind=wanted.kind, context_tokens=options.context_tokens)
+    return Ready(model=model, context=context, preparer=preparer, loaded=_loaded(wanted, model, context, preparer))
+
+
+def check_file(path: Path) -> None:
+    """Raises CannotLoad unless it looks like a GGUF file."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        hint = "Check the path and that this user may read the file; `iamine models` downloads it again."
+        raise CannotLoad(f"{path}: {error.strerror}", hint) from error
+    if magic != MAGIC:
+        hint = "It is not a GGUF model file: check its SHA-256 and download it again."
+        raise CannotLoad(f"{path.name}: begins with {magic!r} instead of {MAGIC!r}", hint)
+
+
+def context_options(wanted: Load, model: Model) -> ContextOptions:
+    """The numbers asked for, or defaults where they are 0."""
+    slots = min(wanted.slots or DEFAULT_SLOTS, MAX_SLOTS)
+    context_tokens = wanted.context_tokens or model.context_tokens
+    embedding = wanted.kind == "embedding"
+    return ContextOptions(
+        slots=slots,
+        context_tokens=context_tokens,
+        batch_tokens=max(BATCH_TOKENS, slots, context_tokens if embedding else 0),
+        threads=wanted.threads or usable_threads(),
+        exact=wanted.exact,
+        embedding=embedding,
+    )
+
+
+def _loaded(wanted: Load, model: Model, context: Context, preparer: Preparer) -> Loaded:
+    prefill_tps = _measure_prefill(context)
+    embedding = wanted.kind == "embedding"
+    decode_tps = 0.0 if embedding else _measure_decode(context)
+    context.clear()
+    return Loaded(
+        vocabulary_tokens=model.vocabulary.size,
+        context_tokens=context.options.context_tokens,
+        slots=context.options.slots,
+        template_sha256=preparer.template_sha256,
+        embedding_dimensions=model.embedding_dimensions if embedding else 0,
+        prefill_tps=round(prefill_tps, 1),
+        decode_tps=round(decode_tps, 1),
+        build=build_info()[:500],
+        exact=wanted.exact,
+    )
+
+
+def _measure_prefill(context: Context) -> float:
+    """Tokens/s of reading a prompt: twice, since the first run touches every page of the file."""
+    tokens = min(TEST_PROMPT_TOKENS, context.options.context_tokens // 2)
+    speed = 0.0
+    for size in (min(16, tokens), tokens):
+        context.clear()
+        speed = size / _timed(context, 0, size)
+        if size / speed > TEST_S:
+            break
+    return speed
+
+
+def _measure_decode(context: Context) -> float:
+    began, count, at = time.monotonic(), 0, min(TEST_PROMPT_TOKENS, context.options.context_tokens // 2)
+    context.clear()
+    _timed(context, 0, 1)
+    while count < min(TEST_DECODE_TOKENS, at) and time.monotonic() - began < TEST_S:
+        count += 1
+        _timed(context, count, 1)
+    return count / max(time.monotonic() - began, 1e-9)
+
+
+def _timed(context: Context, position: int, count: int) -> float:
+    """Seconds for `count` tokens at `position` of sequence 0; raises CannotLoad when the model cannot run."""
+    context.fill(0, 0, position, [0] * count, last_wanted=True)
+    began = time.monotonic()
+    if context.decode(count) != 0:
+        raise CannotLoad("the model was loaded but cannot run", "The file may be damaged: check its SHA-256.")
+    return max(time.monotonic() - began, 1e-9)
