@@ -222,23 +222,23 @@ class Link:
         self, socket: ClientConnection, session: WorkerSession, outbox: Outbox, accepted: Accepted
     ) -> Goodbye | None:
         """Both directions and the heartbeat until one ends: the pool's goodbye, or None when our outbox is ended."""
-        tasks = [
-            asyncio.create_task(self._receive(socket, session)),
-            asyncio.create_task(_send_all(socket, outbox)),
-            asyncio.create_task(self._beat(accepted)),
-        ]
+        hears = asyncio.create_task(self._receive(socket, session))
+        sends = asyncio.create_task(_send_all(socket, outbox))
+        beats = asyncio.create_task(self._beat(accepted))
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({hears, sends, beats}, return_when=asyncio.FIRST_COMPLETED)
+            if sends.done() and sends.exception():  # closed: what came before the end is still to be read
+                await asyncio.wait({hears})
         finally:
-            for task in tasks:
+            for task in (hears, sends, beats):
                 task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            if goodbye := task.result():
-                return goodbye
+            await asyncio.gather(hears, sends, beats, return_exceptions=True)
+        for ended in (hears, beats):
+            if not ended.cancelled():
+                return ended.result()
         if not self._stop.is_set():
             raise LinkBroken(f"the pool left {OUTBOX_FRAMES} frames or {OUTBOX_BYTES >> 20} MiB unread")
-        return next((result for result in results if isinstance(result, Goodbye)), None)
+        return None
 
     async def _receive(self, socket: ClientConnection, session: WorkerSession) -> Goodbye:
         while True:
