@@ -11,7 +11,7 @@ from iamine.ids import ModelId
 
 if sys.version_info >= (3, 11):
     import tomllib
-else:
+else:  # pragma: no cover (only 3.10 comes here)
     import tomli as tomllib
 
 Tier = Literal["micro", "small", "medium", "large", "xlarge"]

@@ -13,7 +13,7 @@ from appliance.agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib
-else:
+else:  # pragma: no cover (only 3.10 comes here)
     import tomli as tomllib
 
 FILE_NAME = "worker.toml"

@@ -127,21 +127,30 @@ def fit(model: Model, room: Budget) -> Fit:
     )  # fmt: skip
 
 
+def used_bytes(model: Model, slots: int, context_tokens: int) -> int:
+    """What the model takes with so many slots of so many tokens."""
+    return model.total_bytes + base_bytes(model) + slots * context_tokens * kv_bytes_per_token(model)
+
+
 def choose(hardware: Hardware, candidates: Sequence[Model], *, use_gpu: bool = False) -> Choice:
+    """The best of the candidates for this machine with everything that is free now."""
+    return best(budget(hardware, use_gpu=use_gpu), candidates)
+
+
+def best(room: Budget, candidates: Sequence[Model]) -> Choice:
     """The largest model that fits and is fast enough for a chat; when none is fast enough, the fastest that fits."""
     if not candidates:
         return Choice(fit=None, reason="no model file is at hand")
-    room = budget(hardware, use_gpu=use_gpu)
     fits = [each for each in (fit(model, room) for model in candidates) if each.fits]
     if not fits:
         smallest = min((fit(model, room) for model in candidates), key=lambda each: each.need_bytes)
         return Choice(fit=None, reason=f"nothing fits; the smallest, {smallest.model.id}, {smallest.reason}")
     quick = [each for each in fits if each.speed_tps >= LEAST_TPS]
     if quick:
-        best = max(quick, key=lambda each: (each.model.parameters, each.model.context, each.model.id))
-        return Choice(fit=best, reason=f"the largest at hand that is fast enough; {best.reason}")
-    best = max(fits, key=lambda each: (each.speed_tps, each.model.id))
-    return Choice(fit=best, reason=f"nothing at hand reaches {LEAST_TPS:.0f} tokens/s, so the fastest; {best.reason}")
+        largest = max(quick, key=lambda each: (each.model.parameters, each.model.context, each.model.id))
+        return Choice(fit=largest, reason=f"the largest at hand that is fast enough; {largest.reason}")
+    fastest = max(fits, key=lambda each: (each.speed_tps, each.model.id))
+    return Choice(fit=fastest, reason=f"nothing at hand reaches {LEAST_TPS:.0f} tokens/s, so the fastest; {fastest.reason}")
 
 
 def _share(tokens: int, most: int, floor: int) -> tuple[int, int]:

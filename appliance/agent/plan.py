@@ -1,13 +1,12 @@
 """What to load: settings, hardware and the files at hand become model specs, each with its reason."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import msgspec
+from dataclasses import dataclass, replace
 
 from appliance.agent import fit
 from appliance.agent.config import Settings
 from appliance.agent.types import ModelFile, ModelSpec
+from iamine.manifest import Model
 from iamine.wire.messages import Hardware
 
 ALL_LAYERS = 999  # llama.cpp takes as many as there are
@@ -26,19 +25,21 @@ class Plan:
 
 def plan(settings: Settings, hardware: Hardware, files: Sequence[ModelFile]) -> Plan:
     """The listed models and, unless one of them can chat, the model asked for or the best one at hand."""
+    room = fit.budget(hardware, use_gpu=settings.gpu)
     listed = _listed(settings, files)
+    chats = any(file.model.kind == "chat" for file in listed)
     specs, reasons = [], []
-    for file in listed:
-        found = fit.fit(file.model, fit.budget(hardware, use_gpu=settings.gpu))
+    for number, file in enumerate(listed):
+        found = _share(file.model, room, len(listed) - number + (not chats))
         if not found.fits:
             return Plan(problem=f"{file.model.id} (listed in the config) {found.reason}", hint=_SMALLER)
         specs.append(_spec(settings, hardware, file, found))
         reasons.append(f"{file.model.id}: listed in the config; {found.reason}")
-        hardware = _without(hardware, found)
-    if not any(file.model.kind == "chat" for file in listed):
+        room = _without(room, file.model, specs[-1])
+    if not chats:
         loaded = {spec.file_sha256 for spec in specs}
         rest = [file for file in files if file.model.kind != "embedding" and file.model.file_sha256 not in loaded]
-        chosen, reason = _choose(settings, hardware, rest)
+        chosen, reason = _choose(settings, room, rest)
         if isinstance(chosen, Plan):
             return chosen
         file = next(file for file in rest if file.model is chosen.model)
@@ -59,9 +60,9 @@ def _listed(settings: Settings, files: Sequence[ModelFile]) -> list[ModelFile]:
     return found
 
 
-def _choose(settings: Settings, hardware: Hardware, files: Sequence[ModelFile]) -> tuple[fit.Fit | Plan, str]:
+def _choose(settings: Settings, room: fit.Budget, files: Sequence[ModelFile]) -> tuple[fit.Fit | Plan, str]:
     if not settings.model:
-        choice = fit.choose(hardware, [file.model for file in files], use_gpu=settings.gpu)
+        choice = fit.best(room, [file.model for file in files])
         if choice.fit is None:
             return Plan(problem=choice.reason, hint=_SMALLER), ""
         return choice.fit, choice.reason
@@ -70,7 +71,7 @@ def _choose(settings: Settings, hardware: Hardware, files: Sequence[ModelFile]) 
         here = ", ".join(file.model.id for file in files) or "none"
         problem = f"the model {settings.model!r} is not at hand (at hand: {here})"
         return Plan(problem=problem, hint=f"put its .gguf file into {settings.data_dir / 'models'}, or name another"), ""
-    found = fit.fit(asked, fit.budget(hardware, use_gpu=settings.gpu))
+    found = fit.fit(asked, room)
     if not found.fits:
         return Plan(problem=f"the model {asked.id} {found.reason}", hint=_SMALLER), ""
     return found, f"asked for; {found.reason}"
@@ -103,13 +104,12 @@ def _context(settings: Settings, own: int, found: fit.Fit, slots: int) -> int:
     return max(256, found.slots * found.context_tokens // slots // 256 * 256)
 
 
-def _without(hardware: Hardware, found: fit.Fit) -> Hardware:
-    """The hardware with a model's need taken from what is free."""
-    if found.gpu:
-        gpus = tuple(
-            msgspec.structs.replace(gpu, memory_free_bytes=max(0, gpu.memory_free_bytes - found.need_bytes))
-            for gpu in hardware.gpus
-        )
-        return msgspec.structs.replace(hardware, gpus=gpus)
-    free = max(0, hardware.memory_available_bytes - found.need_bytes)
-    return msgspec.structs.replace(hardware, memory_available_bytes=free)
+def _share(model: Model, room: fit.Budget, left: int) -> fit.Fit:
+    """The model in its share of the room when `left` models are still to come, or in all of it when it needs that."""
+    found = fit.fit(model, replace(room, bytes=room.bytes // left))
+    return found if found.fits else fit.fit(model, room)
+
+
+def _without(room: fit.Budget, model: Model, spec: ModelSpec) -> fit.Budget:
+    """The room less what the model will take."""
+    return replace(room, bytes=max(0, room.bytes - fit.used_bytes(model, spec.slots, spec.context_tokens)))

@@ -1,0 +1,102 @@
+"""What is to be loaded, and why."""
+
+from pathlib import Path
+
+from appliance.agent.config import ListedModel, Settings
+from appliance.agent.plan import ALL_LAYERS, plan
+from appliance.agent.types import ModelFile
+from iamine.ids import ModelId
+from iamine.manifest import File, Model
+from iamine.wire.messages import Gpu, Hardware
+
+GB = 10**9
+DATA = Path("/data")
+
+
+def file(name: str, *, size: int = GB, parameters: int = 10**9, kind: str = "chat", bundled: bool = False) -> ModelFile:
+    digest = f"{abs(hash(name)):064x}"[-64:]
+    model = Model(
+        id=ModelId(name), name=name, tier="small", license="MIT", parameters=parameters, context=8192, bundled=bundled,
+        kind="embedding" if kind == "embedding" else "chat", file=(File(path=f"{name}.gguf", bytes=size, sha256=digest),),
+    )  # fmt: skip
+    return ModelFile(model=model, path=DATA / f"{name}.gguf", known=True)
+
+
+def machine(available: int = 32 * GB, *gpus: Gpu, cores: float = 3.5) -> Hardware:
+    return Hardware(
+        cpu="c", cores_physical=4, cores_usable=cores, memory_bytes=available, memory_available_bytes=available, gpus=gpus
+    )
+
+
+def listed(*files: ModelFile) -> tuple[ListedModel, ...]:
+    return tuple(ListedModel(path=str(each.path)) for each in files)
+
+
+SMALL, LARGE, EMBEDDER = file("small", parameters=10), file("large", bundled=True), file("emb", size=10**7, kind="embedding")
+
+
+def test_the_best_at_hand_is_loaded_with_slots_context_and_threads() -> None:
+    found = plan(Settings(data_dir=DATA), machine(), [SMALL, LARGE, EMBEDDER])
+    (spec,) = found.specs
+    assert (spec.model, spec.slots, spec.context_tokens, spec.threads) == ("large", 8, 8192, 3)
+    assert (spec.gpu_layers, spec.max_tps, spec.exact) == (0, None, True)
+    assert found.reasons[0].startswith("large: the largest")
+
+
+def test_the_model_asked_for_is_loaded() -> None:
+    found = plan(Settings(data_dir=DATA, model="small", max_tps=5.0, exact=True, threads=1), machine(), [SMALL, LARGE])
+    (spec,) = found.specs
+    assert (spec.model, spec.max_tps, spec.exact, spec.threads) == ("small", 5.0, True, 1)
+    assert "asked for" in found.reasons[0]
+
+
+def test_a_model_that_is_not_at_hand_is_said_so_with_what_is() -> None:
+    found = plan(Settings(data_dir=DATA, model="other"), machine(), [SMALL])
+    assert "not at hand (at hand: small)" in found.problem
+    assert "/data/models" in found.hint
+    assert "none" in plan(Settings(data_dir=DATA, model="other"), machine(), []).problem
+
+
+def test_what_does_not_fit_is_not_loaded() -> None:
+    for settings in (Settings(data_dir=DATA), Settings(data_dir=DATA, model="large")):
+        found = plan(settings, machine(GB), [LARGE])
+        assert not found.specs
+        assert "needs" in found.problem
+        assert found.hint
+
+
+def test_listed_models_are_all_loaded_and_an_embedder_comes_beside_the_best() -> None:
+    both = plan(Settings(data_dir=DATA, models=listed(SMALL, LARGE)), machine(), [SMALL, LARGE])
+    assert [spec.model for spec in both.specs] == ["small", "large"]
+    beside = plan(Settings(data_dir=DATA, models=listed(EMBEDDER)), machine(), [SMALL, LARGE, EMBEDDER])
+    assert [(spec.model, spec.kind) for spec in beside.specs] == [("emb", "embedding"), ("large", "chat")]
+    assert beside.specs[0].slots == 1
+
+
+def test_of_the_listed_models_only_the_one_asked_for_chats() -> None:
+    settings = Settings(data_dir=DATA, model="small", models=listed(SMALL, LARGE, EMBEDDER))
+    assert [spec.model for spec in plan(settings, machine(), [SMALL, LARGE, EMBEDDER]).specs] == ["small", "emb"]
+
+
+def test_what_is_loaded_first_leaves_less_for_the_next() -> None:
+    found = plan(Settings(data_dir=DATA, models=listed(SMALL, LARGE)), machine(round(3.5 * GB)), [SMALL, LARGE])
+    assert "large (listed in the config) needs" in found.problem
+    card = Gpu(name="A", backend="cuda", memory_bytes=6 * GB, memory_free_bytes=round(2.4 * GB))
+    found = plan(Settings(data_dir=DATA, gpu=True, models=listed(SMALL, LARGE)), machine(GB, card), [SMALL, LARGE])
+    assert "large (listed in the config) needs" in found.problem
+
+
+def test_a_gpu_takes_all_layers() -> None:
+    card = Gpu(name="A", backend="cuda", memory_bytes=24 * GB, memory_free_bytes=23 * GB)
+    found = plan(Settings(data_dir=DATA, gpu=True), machine(GB, card), [LARGE])
+    assert found.specs[0].gpu_layers == ALL_LAYERS
+
+
+def test_slots_and_context_can_be_set() -> None:
+    more = plan(Settings(data_dir=DATA, slots=16), machine(), [LARGE]).specs[0]
+    assert more.slots == 16
+    assert more.slots * more.context_tokens <= 8 * 8192
+    fewer = plan(Settings(data_dir=DATA, slots=2), machine(), [LARGE]).specs[0]
+    assert (fewer.slots, fewer.context_tokens) == (2, 8192)
+    short = plan(Settings(data_dir=DATA, context_tokens=100_000), machine(), [LARGE]).specs[0]
+    assert short.context_tokens == 8192
