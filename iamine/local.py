@@ -12,6 +12,7 @@ from typing import Any
 
 from iamine.errors import IamineError
 
+MAX_PORT = 65535
 ANSWER_WAIT_S = 2.0
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
@@ -37,15 +38,17 @@ class Address:
 
     def check_free(self) -> None:
         """Raises: AddressUnusable when something listens there already, or nothing can."""
+        if not 0 <= self.port <= MAX_PORT:  # getaddrinfo would wrap it round
+            raise AddressUnusable(f"port {self.port} is not one of 0-{MAX_PORT}", hint="--port 8000")
         try:
             _bind(self.host, self.port)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise self._unusable(error) from error
 
-    def _unusable(self, error: OSError | OverflowError) -> AddressUnusable:
-        number = getattr(error, "errno", None)
+    def _unusable(self, error: OSError) -> AddressUnusable:
+        number = error.errno
         if number == errno.EADDRINUSE:
-            return AddressUnusable(f"port {self.port} is in use", hint=f"choose another one: --port {self.port % 65535 + 1}")
+            return AddressUnusable(f"port {self.port} is in use", hint=f"choose another one: --port {self.port % MAX_PORT + 1}")
         if number == errno.EACCES:
             return AddressUnusable(f"port {self.port} needs root", hint="choose one from 1024: --port 8000")
         if number in (errno.EADDRNOTAVAIL, socket.EAI_NONAME):

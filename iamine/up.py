@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         address = Address(host=options.host, port=options.port or free_port(options.host))
         address.check_free()
-        return asyncio.run(Up(address, data_dir, options.workers).run())
+        workers = [worker_service(address, data_dir, number) for number in range(1, options.workers + 1)]
+        return asyncio.run(Up(address, data_dir, pool_service(address, data_dir), workers).run())
     finally:
         lock.release()
 
 
 class Up:
-    """One run of `iamine up`."""
+    """One run of `iamine up`: a pool that listens at `address`, and its workers."""
 
-    def __init__(self, address: Address, data_dir: Path, workers: int) -> None:
-        self._address, self._data_dir, self._workers = address, data_dir, workers
+    def __init__(self, address: Address, data_dir: Path, pool: Service, workers: Sequence[Service]) -> None:
+        self._address, self._data_dir = address, data_dir
+        self._pool, self._workers = pool, tuple(workers)
         self._signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
 
     async def run(self) -> int:
@@ -79,28 +82,27 @@ class Up:
             loop.add_signal_handler(number, self._signals.put_nowait, number)
         supervisor = Supervisor(say_to_stderr)
         say_to_stderr(f"data: {'found' if (self._data_dir / 'client.json').exists() else 'new'} in {self._data_dir}")
-        supervisor.start(pool_service(self._address, self._data_dir))
-        workers = [worker_service(self._address, self._data_dir, number) for number in range(1, self._workers + 1)]
-        for service in workers:
+        for service in (self._pool, *self._workers):
             supervisor.start(service)
         telling = asyncio.create_task(self._tell_when_ready())
         stop = asyncio.create_task(self._signals.get())
         ending: set[asyncio.Future[Any]] = {stop, supervisor.refused}
         await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
         telling.cancel()
-        await self._stop(supervisor, [service.name for service in workers])
+        await asyncio.gather(telling, return_exceptions=True)
+        await self._stop(supervisor)
         if supervisor.refused.done():
             stop.cancel()
             raise supervisor.refused.result()
         return 0
 
-    async def _stop(self, supervisor: Supervisor, workers: list[str]) -> None:
+    async def _stop(self, supervisor: Supervisor) -> None:
         """Workers first, so that the pool sees them leave; a second signal ends everything at once."""
         say_to_stderr("stopping")
 
         async def in_order() -> None:
-            await supervisor.stop(workers)
-            await supervisor.stop(["pool"])
+            await supervisor.stop([service.name for service in self._workers])
+            await supervisor.stop([self._pool.name])
 
         stopping = asyncio.create_task(in_order())
         again = asyncio.create_task(self._signals.get())
