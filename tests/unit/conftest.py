@@ -1,0 +1,6 @@
+"""Fakes are found as the package `fakes`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
