@@ -182,8 +182,8 @@ class Decoder:
             self._put(ended)
             return
         running = Running(sequence=sequence, slot=chosen.slot, held=common, told=time.monotonic())
-        if prepared.grammar is not None:
-            running.oracle, running.oracle_ready = self._oracles.open(prepared.grammar, job.prefix), False
+        if job.sampling.grammar is not None:
+            running.oracle, running.oracle_ready = self._oracles.open(job.sampling.grammar, job.prefix), False
         self._running[chosen.slot] = running
 
     def _keep(self, slot: int, common: int) -> int:
@@ -299,6 +299,9 @@ class Decoder:
     def _hear_grammars(self, timeout_s: float) -> None:
         """Takes the verdicts that are there, waiting at most `timeout_s` for those of drawn tokens."""
         open_ones = [r for r in self._running.values() if r.oracle is not None and (r.asked or not r.oracle_ready)]
+        for running in open_ones:
+            if running.oracle is not None:
+                running.oracle.push()
         deadline = time.monotonic() + timeout_s
         while open_ones:
             left = max(0.0, deadline - time.monotonic()) if any(r.asked for r in open_ones) else 0.0

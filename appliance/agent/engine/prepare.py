@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from appliance.agent.engine.grammar import GrammarRefused, gbnf_of
+from appliance.agent.engine.grammar import GrammarRefused, check_text
 from appliance.agent.engine.llama import LlamaError, Vocabulary
 from appliance.agent.engine.markers import SEAM, Markers, TooDeep, guard_all
 from appliance.agent.engine.sequence import Prepared
@@ -101,10 +101,11 @@ class Preparer:
                 f"the prompt has {len(prompt)} tokens, the context of this model here is {self._context_tokens} tokens",
             )
         try:
-            grammar = gbnf_of(job.sampling.grammar) if job.sampling.grammar else None
+            if job.sampling.grammar is not None:
+                check_text(job.sampling.grammar)
         except GrammarRefused as error:
             raise Refused("bad_grammar", str(error)) from error
-        return Prepared(job=job, prompt=prompt, prompt_sha256=digest, grammar=grammar)
+        return Prepared(job=job, prompt=prompt, prompt_sha256=digest)
 
     # ---- prompts
 

@@ -20,12 +20,11 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A job that may run: its prompt as ids, checked; `grammar` is GBNF text or None."""
+    """A job that may run: its prompt as ids, checked; its constraint, if any, is still as it came."""
 
     job: Job
     prompt: tuple[int, ...]
     prompt_sha256: str
-    grammar: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
