@@ -1,0 +1,175 @@
+"""The composition root of the pool: the only file that knows everybody."""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+
+import uvloop
+from sanic import Sanic
+
+from iamine import __version__
+from iamine.ids import WorkerId
+from iamine.keyfile import load_or_create
+from iamine.wire.messages import MAX_FRAME_BYTES, Hello
+from pool.api.attach import attach
+from pool.api.listener import Listener
+from pool.api.ports import App
+from pool.api.settings import Settings
+from pool.api.workers import workers
+from pool.config import PoolConfig
+from pool.dispatch.service import Dispatch, Limits
+from pool.errors import PoolError
+from pool.hub import Hub
+from pool.hub.catalogue import Catalogue
+from pool.routing.scheduler import Scheduler
+from pool.store.embedded import EmbeddedPostgres
+from pool.store.owner import ensure_owner
+from pool.store.store import Store, open_store
+
+log = logging.getLogger("pool.app")
+
+TICK_S = 0.25
+HARD_EXIT_S = 6.0  # after a stop signal: whoever supervises us promises 8 s
+
+
+def serve(config: PoolConfig) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the process's exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    return uvloop.run(Pool(config).run())
+
+
+class Pool:
+    """One pool process, from the first start of its database to the last."""
+
+    def __init__(self, config: PoolConfig) -> None:
+        self._config = config
+        self._stopping = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        """Everything, in the order in which it must stand; taken down in the opposite order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        async with contextlib.AsyncExitStack() as stack:
+            store = await self._open_store(stack)
+            await store.jobs.lose_running()
+            hub = await self._open_hub(store)
+            stack.callback(hub.close)
+            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits())
+            stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
+            listener = await self._listen(hub, dispatch, store)
+            stack.push_async_callback(listener.close, self._config.shutdown_grace_s / 2)
+            base_url = f"http://{_dialable(self._config.host)}:{listener.port}/v1"
+            await ensure_owner(store, self._config.data_path, base_url)
+            log.info("pool %s serves at %s", __version__, base_url)
+            ticker = asyncio.create_task(_tick(hub))
+            stack.callback(ticker.cancel)
+            await self._stopping.wait()
+            log.info("stopping")
+            hub.close()
+        return 0
+
+    async def _open_store(self, stack: contextlib.AsyncExitStack) -> Store:
+        dsn = self._config.dsn
+        if not dsn:
+            postgres = EmbeddedPostgres(self._config.data_path)
+            stack.push_async_callback(postgres.close)
+            dsn = await postgres.start()
+        store = await open_store(dsn, wait_s=self._config.database_wait_s)
+        stack.push_async_callback(store.close)
+        return store
+
+    async def _open_hub(self, store: Store) -> Hub:
+        catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
+        return Hub(
+            identity=load_or_create(self._config.data_path / "pool.key"),
+            name=self._config.name,
+            scheduler=Scheduler(),
+            catalogue=catalogue,
+            monotonic=time.monotonic,
+            wall=time.time,
+            random_bytes=secrets.token_bytes,
+            on_hello=lambda worker, hello: self._soon(_remember(store, catalogue, worker, hello)),
+        )
+
+    async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store) -> Listener:
+        app: App = Sanic("iamine-pool", configure_logging=False)
+        attach(
+            app,
+            dispatch=dispatch,
+            keys=store.accounts,
+            hub=hub,
+            health=Readiness(store),
+            settings=self._settings(),
+            counters=lambda: dataclasses.asdict(hub.tally),
+            started_s=time.time(),
+        )
+        app.blueprint(workers(hub))
+        app.config.WEBSOCKET_MAX_SIZE = MAX_FRAME_BYTES
+        return await Listener.open(app, host=self._config.host, port=self._config.port, backlog=self._config.listen_backlog)
+
+    def _limits(self) -> Limits:
+        return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)
+
+    def _settings(self) -> Settings:
+        return Settings(
+            name=self._config.name,
+            version=__version__,
+            cors_origins=frozenset(self._config.cors_origins),
+            max_body_bytes=self._config.max_body_bytes,
+            concurrent_per_key=self._config.per_key_concurrency,
+        )
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        """In the background; bounded by what it waits for itself."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _stop(self) -> None:
+        """First signal: an orderly end with a limit. The limit holds even if the loop itself hangs."""
+        if not self._stopping.is_set():
+            signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+            signal.setitimer(signal.ITIMER_REAL, HARD_EXIT_S)
+        self._stopping.set()
+
+
+class Readiness:
+    """Ready is: the listener answers (or nobody could ask) and the database does too."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def unready(self) -> str | None:
+        """Why the pool cannot take requests; None when it can."""
+        return None if await self._store.healthy() else "the database does not answer"
+
+
+async def _tick(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        hub.tick()
+
+
+async def _remember(store: Store, catalogue: Catalogue, worker: WorkerId, hello: Hello) -> None:
+    """What a hello tells goes into the database; its absence never touches the link."""
+    try:
+        await store.workers.seen(worker=worker, public_key=hello.worker_key, name=hello.name, hardware=hello.hardware)
+        await store.models.seen(catalogue.cards(time.monotonic()))
+    except PoolError as error:
+        log.warning("worker %s is not recorded: %s", worker, error)
+
+
+def _dialable(host: str) -> str:
+    """An address that a client on this machine can use."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - a comparison, nothing is bound here
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
