@@ -120,6 +120,11 @@ def model_json(model: ModelId, *, created: int, owned_by: str, about: Json) -> J
     return {"id": model, "object": "model", "created": created, "owned_by": owned_by, "x_iamine": about}
 
 
+def to_json(value: Json) -> bytes:
+    """A plain object as JSON."""
+    return msgspec.json.encode(value)
+
+
 def model_list(models: Sequence[Json]) -> bytes:
     """GET /v1/models."""
     return msgspec.json.encode({"object": "list", "data": models})

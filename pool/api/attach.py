@@ -1,0 +1,52 @@
+"""Puts the HTTP side onto a Sanic app."""
+
+import time
+from collections.abc import Mapping
+
+from pool.api import answers, embeddings, errors, models, pages, replies
+from pool.api.desk import Desk
+from pool.api.gate import Gate
+from pool.api.health import routes as health_routes
+from pool.api.metrics import Metrics
+from pool.api.ports import App, Counters, Health, HubView, Keys
+from pool.api.settings import Settings, sanic_config
+from pool.api.watch import Watch
+from pool.dispatch.service import Dispatch
+
+
+def _no_counters() -> Mapping[str, float]:
+    return {}
+
+
+def attach(
+    app: App,
+    *,
+    dispatch: Dispatch,
+    keys: Keys,
+    hub: HubView,
+    health: Health,
+    settings: Settings,
+    counters: Counters = _no_counters,
+    started_s: float | None = None,
+) -> None:
+    """Add every client-side route, the error envelope and the headers; set what Sanic must know.
+
+    `counters` are further figures for /metrics; `started_s` is when the pool started (seconds since 1970), now by default.
+    """
+    app.config.update(sanic_config(settings))
+    metrics = Metrics(hub, counters)
+    desk = Desk(
+        dispatch=dispatch,
+        keys=keys,
+        hub=hub,
+        health=health,
+        settings=settings,
+        gate=Gate(settings.concurrent_per_key),
+        watch=Watch(every_s=settings.watch_every_s, stalled_s=settings.stalled_client_s),
+        metrics=metrics,
+        started_s=time.time() if started_s is None else started_s,
+    )
+    errors.install(app)
+    replies.install(app, origins=settings.cors_origins, metrics=metrics)
+    for routes in (answers.routes, embeddings.routes, models.routes, health_routes, pages.routes):
+        app.blueprint(routes(desk))

@@ -1,0 +1,29 @@
+"""From the Authorization header to an account."""
+
+from sanic import Request
+
+from iamine.ids import AccountId
+from pool.api.ports import Keys
+from pool.errors import AuthenticationFailed
+
+MAX_KEY_CHARACTERS = 256
+_HINT = "Send 'Authorization: Bearer im_...'; the operator of this pool gives out keys."
+
+
+def bearer(request: Request) -> str | None:
+    """The key in `Authorization: Bearer <key>` (RFC 6750 2.1), None without one."""
+    header = request.headers.get("authorization", "")
+    scheme, _, key = header.partition(" ")
+    key = key.strip()
+    return key if scheme.lower() == "bearer" and 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() else None
+
+
+async def account_of(keys: Keys, request: Request) -> AccountId:
+    """Who asks. Raises AuthenticationFailed."""
+    key = bearer(request)
+    if key is None:
+        raise AuthenticationFailed("You did not provide an API key.", hint=_HINT)
+    account = await keys.authenticate(key)
+    if account is None:
+        raise AuthenticationFailed("Incorrect API key provided.", hint=_HINT)
+    return account

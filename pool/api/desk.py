@@ -1,0 +1,25 @@
+"""What every handler of the HTTP side shares."""
+
+from dataclasses import dataclass
+
+from pool.api.gate import Gate
+from pool.api.metrics import Metrics
+from pool.api.ports import Health, HubView, Keys
+from pool.api.settings import Settings
+from pool.api.watch import Watch
+from pool.dispatch.service import Dispatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The ports and the parts built from them."""
+
+    dispatch: Dispatch
+    keys: Keys
+    hub: HubView
+    health: Health
+    settings: Settings
+    gate: Gate
+    watch: Watch
+    metrics: Metrics
+    started_s: float

@@ -1,0 +1,54 @@
+"""What goes with every response: its id, who may read it in a browser, and the count of it."""
+
+from os import urandom
+
+from sanic import HTTPResponse, Request
+from sanic.response import BaseHTTPResponse
+
+from pool.api.metrics import Metrics
+from pool.api.ports import App
+
+_PREFLIGHT_S = "600"
+
+
+def install(app: App, *, origins: frozenset[str], metrics: Metrics) -> None:
+    """Finish every response of the app, errors too."""
+
+    def finish(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
+        response.headers["x-request-id"] = request_id(request)
+        response.headers.update(cors(request, origins))
+        metrics.on_response(route_of(request), response.status)
+        return None
+
+    app.register_middleware(finish, "response")
+
+
+def request_id(request: Request) -> str:
+    """The job's id where there is one, else a random one: what a person quotes when asking the operator."""
+    known: str | None = getattr(request.ctx, "request_id", None)
+    if known is None:
+        known = request.ctx.request_id = f"req_{urandom(12).hex()}"
+    return known
+
+
+def route_of(request: Request) -> str:
+    """The route's pattern, never the address as sent: metrics need few names."""
+    return f"/{request.route.path}" if request.route is not None else "none"
+
+
+def cors(request: Request, origins: frozenset[str]) -> dict[str, str]:
+    """Headers for a browser page of an allowed origin (the Fetch standard's CORS protocol); none for others."""
+    origin = request.headers.get("origin")
+    if origin is None or not (origin in origins or "*" in origins):
+        return {"vary": "origin"} if origins else {}
+    found = {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "x-request-id, retry-after",
+        "vary": "origin",
+    }
+    if request.method == "OPTIONS":
+        asked = request.headers.get("access-control-request-headers", "authorization, content-type")
+        found["access-control-allow-headers"] = asked
+        found["access-control-allow-methods"] = "GET, HEAD, POST, OPTIONS"
+        found["access-control-max-age"] = _PREFLIGHT_S
+    return found

@@ -1,0 +1,64 @@
+"""Server-sent events: an answer's events as the bytes of a stream, in the order they come."""
+
+from collections.abc import Mapping
+
+from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, Done, Reading, Waiting
+from pool.openai.chunks import DONE, ChatChunks, TextChunks, comment
+
+HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+CONTENT_TYPE = "text/event-stream; charset=utf-8"
+
+
+class Writer:
+    """Events to bytes. A choice's last chunk waits for the next event: the last of all also tells where it came from."""
+
+    def __init__(self, chunks: ChatChunks | TextChunks, *, include_usage: bool) -> None:
+        self._chunks = chunks
+        self._include_usage = include_usage
+        self._held = b""
+
+    def opening(self, choices: int) -> bytes:
+        """What comes first: in a chat, each choice's role."""
+        chunks = self._chunks
+        return b"".join(chunks.role(i) for i in range(choices)) if isinstance(chunks, ChatChunks) else b""
+
+    def write(self, event: AnswerEvent) -> bytes:
+        """The bytes of the event; b"" for those that nobody is told of in chunks."""
+        match event:
+            case ChoiceDelta():
+                return self._release() + self._delta(event)
+            case ChoiceEnded():
+                return self._release(self._chunks.finish(event.choice, event.finish_reason))
+            case Done():
+                return self._done(event)
+            case Waiting() | Reading() | Accepted():
+                return b""
+
+    def _release(self, then: bytes = b"") -> bytes:
+        held, self._held = self._held, then
+        return held
+
+    def _delta(self, event: ChoiceDelta) -> bytes:
+        if event.call is None or isinstance(self._chunks, TextChunks):
+            return self._chunks.content(event.choice, event.content, event.logprobs)
+        before = self._chunks.content(event.choice, "", event.logprobs) if event.logprobs else b""
+        return before + self._chunks.call(event.choice, event.call)
+
+    def _done(self, event: Done) -> bytes:
+        last = self._release()
+        if self._include_usage:
+            return last + self._chunks.usage(event.usage, event.origin) + DONE
+        return self._chunks.with_origin(last, event.origin) + DONE
+
+
+def waiting_comment(event: Waiting | Reading | None) -> bytes:
+    """What a waiting client is told each second."""
+    match event:
+        case Waiting(position=position, estimate_s=None):
+            return comment(f"queued position={position}")
+        case Waiting(position=position, estimate_s=estimate_s):
+            return comment(f"queued position={position} estimate_s={estimate_s:.1f}")
+        case Reading(done_tokens=done, total_tokens=total):
+            return comment(f"reading tokens={done} of={total}")
+        case None:
+            return comment("working")

@@ -1,0 +1,56 @@
+"""The HTTP side on a loopback socket, with fakes behind it."""
+
+import itertools
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sanic import Sanic
+
+from fakes.hub import FakeHub
+from fakes.records import FakeHealth, FakeKeys, FakeRecords
+from pool.api.attach import attach
+from pool.api.settings import Settings
+from pool.dispatch.service import Dispatch
+
+_names = itertools.count()
+
+
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """A running server and the fakes behind it."""
+
+    port: int
+    hub: FakeHub
+    records: FakeRecords
+    health: FakeHealth
+    dispatch: Dispatch
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def served(settings: Settings | None = None, hub: FakeHub | None = None) -> AsyncIterator[Served]:
+    """Serve until the block is left."""
+    hub, records, health = hub or FakeHub(), FakeRecords(), FakeHealth()
+    dispatch = Dispatch(hub=hub, records=records)
+    app = Sanic(f"fake_pool_{next(_names)}")
+    attach(app, dispatch=dispatch, keys=FakeKeys(), hub=hub, health=health, settings=settings or Settings())
+    app.config.TOUCHUP = False  # it rewrites Sanic's classes, which works for one app in a process
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = await app.create_server(sock=listener, return_asyncio_server=True)
+    assert server is not None
+    await server.startup()
+    await server.start_serving()
+    try:
+        yield Served(port=listener.getsockname()[1], hub=hub, records=records, health=health, dispatch=dispatch)
+    finally:
+        server.close()
+        await server.wait_closed()
+        for connection in list(server.connections):
+            connection.abort()
+        Sanic.unregister_app(app)
