@@ -157,7 +157,9 @@ def show(events: Iterator[ChatEvent], out: Terminal | None, err: Terminal | None
 
 
 def read_line() -> ReadLine:
-    """Python's own line editor with the arrow keys, where it is built in."""
+    """Python's own line editor with the arrow keys, where it is built in; without a prompt when nobody types."""
+    if not sys.stdin.isatty():
+        return lambda prompt: input()
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  (its import gives input() a history)
     return input

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from iamine.errors import IamineError
 
+PIPE_WIDTH = 200  # columns when no terminal says otherwise: one row stays one line
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "yes": "green", "no": "dim"}
 
 
@@ -21,6 +22,8 @@ class Terminal:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._console = Console(file=out, highlight=False, markup=False, emoji=False)
+        if not self._console.is_terminal:
+            self._console.width = PIPE_WIDTH
 
     @property
     def is_interactive(self) -> bool:
@@ -39,11 +42,11 @@ class Terminal:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Rows under their column names; words such as ok, warn and fail get their colour."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for number, column in enumerate(columns):
+            table.add_column(column, overflow="fold", no_wrap=number == 0)
         for row in rows:
             table.add_row(*(Text(str(cell), style=STYLES.get(str(cell), "")) for cell in row))
-        self._console.print(table, soft_wrap=not self.is_interactive)
+        self._console.print(table)
 
     def json(self, value: Any) -> None:
         """The value as indented JSON, never wrapped or coloured."""

@@ -64,7 +64,13 @@ def at_hand(settings: Settings, screen: Screen) -> Catalog:
     def told(path: Path, done: int, total: int) -> None:
         screen.say(f"checking {path.name}: {gigabytes(done)} of {gigabytes(total)}")
 
-    return scan(manifest.load(), settings.data_dir, settings.models, told)
+    return scan(
+        manifest.load(),
+        data_dir=settings.data_dir,
+        models_dir=settings.models_dir,
+        listed=settings.models,
+        on_progress=told,
+    )
 
 
 def describe(machine: Hardware) -> str:

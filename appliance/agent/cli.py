@@ -59,6 +59,9 @@ def _command(
     parser.set_defaults(run=run)
     parser.add_argument("--data-dir", metavar="DIR", help="where key, models and config are kept")
     parser.add_argument("--config", metavar="FILE", type=Path, help="the config file (default: worker.toml in the data folder)")
+    parser.add_argument(
+        "--models-dir", metavar="DIR", type=Path, help="where .gguf files lie (default: models in the data folder)"
+    )
     if json:
         parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -105,7 +108,8 @@ def run_probe(args: argparse.Namespace) -> int:
         return EXIT_OK
     out.line(app.describe(machine))
     out.line(f"{machine.os}; {fit.gigabytes(disk) if disk is not None else 'unknown'} of disk free in {chosen.data_dir}")
-    out.table(("model", "fits", "why"), [(each.model.id, "yes" if each.fits else "no", each.reason) for each in fits])
+    out.table(("model", "fits", "needs", "slots x context", "tokens/s", "why not"), [fit_row(each) for each in fits])
+    out.line(f"{room.device} can give {fit.gigabytes(room.bytes)}; speeds are expected for one answer, not measured", "dim")
     out.line(f"best at hand: {choice.model.id if choice.model else 'none'} ({choice.reason})")
     return EXIT_OK
 
@@ -130,7 +134,7 @@ def run_models(args: argparse.Namespace) -> int:
             for model, path, found in rows
         ],
     )
-    out.line(f"at hand means: the file lies here. Nothing is downloaded yet: put .gguf files into {chosen.data_dir / 'models'}")
+    out.line(f"at hand means: the file lies here. Nothing is downloaded yet: put .gguf files into {chosen.models_dir}")
     for problem in catalog.problems:
         out.line(problem, "yellow")
     return EXIT_OK
@@ -177,7 +181,7 @@ def examine(chosen: Settings) -> list[doctor.Check]:
 
 def chosen_settings(args: argparse.Namespace) -> Settings:
     """Options, environment and config as one value. Raises ConfigError."""
-    said = {name: getattr(args, name, None) for name in ("pool", "name", "model", "max_tps", "slots", "config")}
+    said = {name: getattr(args, name, None) for name in ("pool", "name", "model", "max_tps", "slots", "config", "models_dir")}
     return settings(Options(**said, auto=getattr(args, "auto", False)), os.environ, data_dir(os.environ, args.data_dir))
 
 
@@ -203,6 +207,15 @@ def fit_json(found: fit.Fit) -> dict[str, object]:
         "speed_tps": round(found.speed_tps, 1),
         "reason": found.reason,
     }
+
+
+def fit_row(found: fit.Fit) -> tuple[str, ...]:
+    """Whether a model fits, as a line of a table."""
+    name, need = found.model.id, fit.gigabytes(found.need_bytes)
+    if not found.fits:
+        return name, "no", need, "", "", found.reason
+    slow = f"slower than {fit.LEAST_TPS:.0f} tokens/s" if found.speed_tps < fit.LEAST_TPS else ""
+    return name, "yes", need, f"{found.slots} x {found.context_tokens}", f"{found.speed_tps:.0f}", slow
 
 
 def model_json(model: manifest.Model) -> dict[str, object]:

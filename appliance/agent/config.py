@@ -17,9 +17,10 @@ else:  # pragma: no cover (only 3.10 comes here)
     import tomli as tomllib
 
 FILE_NAME = "worker.toml"
+MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
 WORKER_PATH = "/v1/workers/connect"
-_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, [[models]]"
+_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, [[models]]"
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,6 +45,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     threads: int = 0
     gpu: bool = False
     exact: bool | None = None
+    models_dir: str = ""
     models: tuple[ListedModel, ...] = ()
 
 
@@ -57,6 +59,7 @@ class Options:
     max_tps: float | None = None
     slots: int | None = None
     config: Path | None = None
+    models_dir: Path | None = None
     auto: bool = False
 
 
@@ -75,6 +78,7 @@ class Settings:
     threads: int = 0
     gpu: bool = False
     exact: bool | None = None
+    models_dir: Path
     models: tuple[ListedModel, ...] = ()
 
 
@@ -95,7 +99,8 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         threads=file.threads,
         gpu=file.gpu,
         exact=file.exact,
-        models=tuple(_anchored(model, path.absolute().parent) for model in file.models),
+        models_dir=options.models_dir or _anchor(file.models_dir or data_dir / MODELS_NAME, path),
+        models=tuple(msgspec.structs.replace(model, path=str(_anchor(model.path, path))) for model in file.models),
     )
     if chosen.max_tps is not None and not chosen.max_tps > 0:
         raise ConfigError(f"max_tps is {chosen.max_tps}", hint="give tokens per second above 0, or leave it out for no limit")
@@ -165,5 +170,6 @@ def _checked(file: ConfigFile, path: Path) -> ConfigFile:
     return file
 
 
-def _anchored(model: ListedModel, folder: Path) -> ListedModel:
-    return msgspec.structs.replace(model, path=str(folder / Path(model.path).expanduser()))
+def _anchor(written: str | Path, file: Path) -> Path:
+    """A path of the config file: relative ones start at the file's folder."""
+    return file.absolute().parent / Path(written).expanduser()

@@ -17,7 +17,6 @@ from appliance.agent.types import ModelFile
 from iamine.ids import ModelId
 from iamine.manifest import File, Manifest, Model, Tier
 
-FOLDER = "models"
 CACHE_NAME = "hashes.json"
 MAGIC = b"GGUF"
 CHUNK_BYTES = 4 << 20
@@ -45,13 +44,18 @@ def bundled_folder() -> Path:
 
 
 def scan(
-    manifest: Manifest, data_dir: Path, listed: Sequence[ListedModel] = (), on_progress: Progress | None = None
+    manifest: Manifest,
+    *,
+    data_dir: Path,
+    models_dir: Path,
+    listed: Sequence[ListedModel] = (),
+    on_progress: Progress | None = None,
 ) -> Catalog:
     """Every model at hand, each file checked by its hash. `on_progress(path, done, total)` is told about big files."""
     hashes = HashCache(data_dir / CACHE_NAME, on_progress)
     problems: list[str] = []
     files = _bundled(manifest, problems)
-    for group in _groups(_candidates(data_dir / FOLDER, problems)):
+    for group in _groups(_candidates(models_dir, problems)):
         _add(_identify(group, manifest, hashes, problems), files, problems)
     for entry in listed:
         _add(_listed(entry, manifest, hashes, problems), files, problems)

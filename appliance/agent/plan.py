@@ -70,7 +70,7 @@ def _choose(settings: Settings, room: fit.Budget, files: Sequence[ModelFile]) ->
     if asked is None:
         here = ", ".join(file.model.id for file in files) or "none"
         problem = f"the model {settings.model!r} is not at hand (at hand: {here})"
-        return Plan(problem=problem, hint=f"put its .gguf file into {settings.data_dir / 'models'}, or name another"), ""
+        return Plan(problem=problem, hint=f"put its .gguf file into {settings.models_dir}, or name another"), ""
     found = fit.fit(asked, room)
     if not found.fits:
         return Plan(problem=f"the model {asked.id} {found.reason}", hint=_SMALLER), ""

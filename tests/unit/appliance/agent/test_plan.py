@@ -1,6 +1,7 @@
 """What is to be loaded, and why."""
 
 from pathlib import Path
+from typing import Any
 
 from appliance.agent.config import ListedModel, Settings
 from appliance.agent.plan import ALL_LAYERS, plan
@@ -11,6 +12,10 @@ from iamine.wire.messages import Gpu, Hardware
 
 GB = 10**9
 DATA = Path("/data")
+
+
+def settings(**given: Any) -> Settings:
+    return Settings(data_dir=DATA, models_dir=DATA / "models", **given)
 
 
 def file(name: str, *, size: int = GB, parameters: int = 10**9, kind: str = "chat", bundled: bool = False) -> ModelFile:
@@ -36,7 +41,7 @@ SMALL, LARGE, EMBEDDER = file("small", parameters=10), file("large", bundled=Tru
 
 
 def test_the_best_at_hand_is_loaded_with_slots_context_and_threads() -> None:
-    found = plan(Settings(data_dir=DATA), machine(), [SMALL, LARGE, EMBEDDER])
+    found = plan(settings(), machine(), [SMALL, LARGE, EMBEDDER])
     (spec,) = found.specs
     assert (spec.model, spec.slots, spec.context_tokens, spec.threads) == ("large", 8, 8192, 3)
     assert (spec.gpu_layers, spec.max_tps, spec.exact) == (0, None, True)
@@ -44,59 +49,59 @@ def test_the_best_at_hand_is_loaded_with_slots_context_and_threads() -> None:
 
 
 def test_the_model_asked_for_is_loaded() -> None:
-    found = plan(Settings(data_dir=DATA, model="small", max_tps=5.0, exact=True, threads=1), machine(), [SMALL, LARGE])
+    found = plan(settings(model="small", max_tps=5.0, exact=True, threads=1), machine(), [SMALL, LARGE])
     (spec,) = found.specs
     assert (spec.model, spec.max_tps, spec.exact, spec.threads) == ("small", 5.0, True, 1)
     assert "asked for" in found.reasons[0]
 
 
 def test_a_model_that_is_not_at_hand_is_said_so_with_what_is() -> None:
-    found = plan(Settings(data_dir=DATA, model="other"), machine(), [SMALL])
+    found = plan(settings(model="other"), machine(), [SMALL])
     assert "not at hand (at hand: small)" in found.problem
     assert "/data/models" in found.hint
-    assert "none" in plan(Settings(data_dir=DATA, model="other"), machine(), []).problem
+    assert "none" in plan(settings(model="other"), machine(), []).problem
 
 
 def test_what_does_not_fit_is_not_loaded() -> None:
-    for settings in (Settings(data_dir=DATA), Settings(data_dir=DATA, model="large")):
-        found = plan(settings, machine(GB), [LARGE])
+    for chosen in (settings(), settings(model="large")):
+        found = plan(chosen, machine(GB), [LARGE])
         assert not found.specs
         assert "needs" in found.problem
         assert found.hint
 
 
 def test_listed_models_are_all_loaded_and_an_embedder_comes_beside_the_best() -> None:
-    both = plan(Settings(data_dir=DATA, models=listed(SMALL, LARGE)), machine(), [SMALL, LARGE])
+    both = plan(settings(models=listed(SMALL, LARGE)), machine(), [SMALL, LARGE])
     assert [spec.model for spec in both.specs] == ["small", "large"]
-    beside = plan(Settings(data_dir=DATA, models=listed(EMBEDDER)), machine(), [SMALL, LARGE, EMBEDDER])
+    beside = plan(settings(models=listed(EMBEDDER)), machine(), [SMALL, LARGE, EMBEDDER])
     assert [(spec.model, spec.kind) for spec in beside.specs] == [("emb", "embedding"), ("large", "chat")]
     assert beside.specs[0].slots == 1
 
 
 def test_of_the_listed_models_only_the_one_asked_for_chats() -> None:
-    settings = Settings(data_dir=DATA, model="small", models=listed(SMALL, LARGE, EMBEDDER))
-    assert [spec.model for spec in plan(settings, machine(), [SMALL, LARGE, EMBEDDER]).specs] == ["small", "emb"]
+    chosen = settings(model="small", models=listed(SMALL, LARGE, EMBEDDER))
+    assert [spec.model for spec in plan(chosen, machine(), [SMALL, LARGE, EMBEDDER]).specs] == ["small", "emb"]
 
 
 def test_what_is_loaded_first_leaves_less_for_the_next() -> None:
-    found = plan(Settings(data_dir=DATA, models=listed(SMALL, LARGE)), machine(round(3.5 * GB)), [SMALL, LARGE])
+    found = plan(settings(models=listed(SMALL, LARGE)), machine(round(3.5 * GB)), [SMALL, LARGE])
     assert "large (listed in the config) needs" in found.problem
     card = Gpu(name="A", backend="cuda", memory_bytes=6 * GB, memory_free_bytes=round(2.4 * GB))
-    found = plan(Settings(data_dir=DATA, gpu=True, models=listed(SMALL, LARGE)), machine(GB, card), [SMALL, LARGE])
+    found = plan(settings(gpu=True, models=listed(SMALL, LARGE)), machine(GB, card), [SMALL, LARGE])
     assert "large (listed in the config) needs" in found.problem
 
 
 def test_a_gpu_takes_all_layers() -> None:
     card = Gpu(name="A", backend="cuda", memory_bytes=24 * GB, memory_free_bytes=23 * GB)
-    found = plan(Settings(data_dir=DATA, gpu=True), machine(GB, card), [LARGE])
+    found = plan(settings(gpu=True), machine(GB, card), [LARGE])
     assert found.specs[0].gpu_layers == ALL_LAYERS
 
 
 def test_slots_and_context_can_be_set() -> None:
-    more = plan(Settings(data_dir=DATA, slots=16), machine(), [LARGE]).specs[0]
+    more = plan(settings(slots=16), machine(), [LARGE]).specs[0]
     assert more.slots == 16
     assert more.slots * more.context_tokens <= 8 * 8192
-    fewer = plan(Settings(data_dir=DATA, slots=2), machine(), [LARGE]).specs[0]
+    fewer = plan(settings(slots=2), machine(), [LARGE]).specs[0]
     assert (fewer.slots, fewer.context_tokens) == (2, 8192)
-    short = plan(Settings(data_dir=DATA, context_tokens=100_000), machine(), [LARGE]).specs[0]
+    short = plan(settings(context_tokens=100_000), machine(), [LARGE]).specs[0]
     assert short.context_tokens == 8192
