@@ -95,14 +95,14 @@ class HashCache:
             draft.replace(self._path)
 
 
-def sha256_of(path: Path, on_progress: Progress) -> str:
-    """The SHA-256 of a file, read in chunks."""
+def sha256_of(path: Path, on_progress: Progress, every_bytes: int = TOLD_BYTES) -> str:
+    """The SHA-256 of a file, read in chunks; progress is told each `every_bytes`."""
     digest, done, told, total = hashlib.sha256(), 0, 0, path.stat().st_size
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
             done += len(chunk)
-            if done - told >= TOLD_BYTES:
+            if done - told >= every_bytes:
                 on_progress(path, done, total)
                 told = done
     return digest.hexdigest()

@@ -1,0 +1,214 @@
+"""The worker between pool and engine, with both sides in memory."""
+
+from typing import Any
+
+import msgspec
+
+from appliance.agent.types import Connecting, Linked, Unlinked
+from appliance.agent.worker import Worker
+from iamine.ids import JobId, ModelId, SessionId, WorkerId
+from iamine.wire.messages import (
+    Cancel,
+    ChatWork,
+    Drain,
+    Embedded,
+    Failed,
+    Finished,
+    FromWorker,
+    Hardware,
+    Job,
+    ModelOffer,
+    Models,
+    Progress,
+    Sampling,
+    SequenceStep,
+    Started,
+    Step,
+)
+
+HARDWARE = Hardware(cpu="c", cores_physical=1, cores_usable=1.0, memory_bytes=1, memory_available_bytes=1)
+SHA = "ab" * 32
+OFFER = ModelOffer(model=ModelId("m"), file_sha256=SHA, slots=4, context_tokens=64, vocabulary_tokens=8)
+LINKED = Linked(pool="p", fingerprint="f", worker=WorkerId("wrk_1"), session=SessionId("ses_1"))
+LOST = Unlinked(reason="gone", retry_in_s=2.0)
+
+
+class FakeEngines:
+    """Keeps what it is asked."""
+
+    def __init__(self) -> None:
+        self.offers: tuple[ModelOffer, ...] = (OFFER,)
+        self.ready = True
+        self.asked: list[Any] = []
+
+    def submit(self, job: Job) -> None:
+        self.asked.append(job)
+
+    def cancel(self, cancel: Cancel) -> None:
+        self.asked.append(cancel)
+
+    def cancel_all(self) -> None:
+        self.asked.append("all")
+
+
+class FakeChannel:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[FromWorker] = []
+        self.changes = 0
+
+    def send(self, message: FromWorker) -> None:
+        self.sent.append(message)
+
+    def changed(self) -> None:
+        self.changes += 1
+
+
+class Bench:
+    """A worker with two fake sides, a list of lines and a clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.now = 100.0
+        self.engines, self.channel = FakeEngines(), FakeChannel()
+        self.worker = Worker(hardware=HARDWARE, say=self.lines.append, clock=lambda: self.now)
+        self.worker.attach(self.engines, self.channel)
+        self.worker.linked(LINKED)
+
+
+def job(name: str = "job_1", epoch: int = 1, sha: str = SHA) -> Job:
+    work = ChatWork(messages=msgspec.Raw(b'[{"role":"user","content":"a secret question"}]'))
+    return Job(job=JobId(name), epoch=epoch, file_sha256=sha, work=work, sampling=Sampling(max_tokens=4), now=0.0)
+
+
+def step(*names: str, tokens: int = 1, epoch: int = 1) -> Step:
+    return Step(
+        sequences=tuple(SequenceStep(job=JobId(name), epoch=epoch, index=0, ids=(1,) * tokens, text="x") for name in names)
+    )
+
+
+def finished(name: str = "job_1", epoch: int = 1) -> Finished:
+    return Finished(job=JobId(name), epoch=epoch, tokens=1, reason="stop")
+
+
+def test_a_job_goes_to_the_engine_and_its_frames_to_the_pool() -> None:
+    bench = Bench()
+    bench.worker.heard(job())
+    frames = [Started(job=JobId("job_1"), epoch=1, prompt_tokens=3),
+              Progress(job=JobId("job_1"), epoch=1, done_tokens=1, total_tokens=3), step("job_1"), finished()]  # fmt: skip
+    for frame in frames:
+        bench.worker.on_frame(frame)
+    assert bench.engines.asked == [job()]
+    assert bench.channel.sent == frames
+    assert (bench.worker.status().jobs_done, bench.worker.status().running) == (1, 0)
+    assert bench.channel.changes == 2
+
+
+def test_running_jobs_and_load_are_told() -> None:
+    bench = Bench()
+    assert (bench.worker.snapshot().running, bench.worker.snapshot().load, bench.worker.snapshot().ready) == (0, 0.0, True)
+    bench.worker.heard(job())
+    assert (bench.worker.snapshot().running, bench.worker.snapshot().load) == (1, 0.25)
+    bench.engines.ready, bench.engines.offers = False, ()
+    assert (bench.worker.snapshot().ready, bench.worker.snapshot().load) == (False, 0.0)
+
+
+def test_a_model_that_is_not_loaded_is_refused_for_another_worker_to_take() -> None:
+    bench = Bench()
+    bench.worker.heard(job(sha="cd" * 32))
+    (failed,) = bench.channel.sent
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == ("model_missing", True)
+    assert bench.engines.asked == []
+
+
+def test_a_worker_that_leaves_or_is_drained_takes_nothing_until_the_next_link() -> None:
+    for leave in (lambda bench: bench.worker.drain(), lambda bench: bench.worker.heard(Drain(reason="update"))):
+        bench = Bench()
+        leave(bench)
+        bench.worker.heard(job())
+        (failed,) = bench.channel.sent
+        assert isinstance(failed, Failed)
+        assert (failed.code, failed.retryable) == ("draining", True)
+        assert bench.worker.status().draining
+    bench.worker.linked(LOST)
+    bench.worker.linked(LINKED)
+    bench.worker.heard(job())
+    assert bench.engines.asked[-1] == job()
+
+
+def test_a_cancelled_job_is_stopped_and_its_late_frames_are_dropped() -> None:
+    bench = Bench()
+    bench.worker.heard(job())
+    cancel = Cancel(job=JobId("job_1"), epoch=1)
+    bench.worker.heard(cancel)
+    bench.worker.heard(cancel)
+    for frame in (step("job_1"), finished(), Started(job=JobId("job_1"), epoch=1, prompt_tokens=1)):
+        bench.worker.on_frame(frame)
+    assert bench.engines.asked == [job(), cancel]
+    assert bench.channel.sent == []
+
+
+def test_of_a_mixed_step_only_what_the_pool_waits_for_is_sent() -> None:
+    bench = Bench()
+    bench.worker.heard(job("a"))
+    bench.worker.on_frame(step("a", "b"))
+    assert bench.channel.sent == [step("a")]
+
+
+def test_an_older_epoch_of_a_running_job_is_dropped() -> None:
+    bench = Bench()
+    bench.worker.heard(job(epoch=2))
+    bench.worker.on_frame(step("job_1", epoch=1))
+    assert bench.channel.sent == []
+
+
+def test_when_the_link_is_lost_every_job_is_given_up() -> None:
+    bench = Bench()
+    bench.worker.heard(job())
+    bench.worker.linked(LOST)
+    bench.worker.on_frame(finished())
+    assert bench.engines.asked[-1] == "all"
+    assert bench.channel.sent == []
+    assert bench.worker.snapshot().running == 0
+    bench.worker.linked(Connecting(url="u"))
+    bench.worker.linked(LOST)
+    assert bench.engines.asked.count("all") == 1
+
+
+def test_a_failed_job_and_an_embedding_are_counted() -> None:
+    bench = Bench()
+    for name in ("a", "b"):
+        bench.worker.heard(job(name))
+    bench.worker.on_frame(Failed(job=JobId("a"), epoch=1, code="engine_lost", message="a secret question", retryable=True))
+    bench.worker.on_frame(Embedded(job=JobId("b"), epoch=1, vectors=((1.0,),), prompt_tokens=1))
+    assert (bench.worker.status().jobs_failed, bench.worker.status().jobs_done) == (1, 1)
+    assert not any("secret" in line for line in bench.lines)
+
+
+def test_the_rate_is_tokens_over_busy_seconds() -> None:
+    bench = Bench()
+    bench.worker.heard(job())
+    bench.now += 2.0
+    bench.worker.on_frame(step("job_1", tokens=10))
+    assert bench.worker.status().rate_tps == 5.0
+    assert bench.worker.status().tokens == 10
+
+
+def test_changed_offers_are_told_while_linked_only() -> None:
+    bench = Bench()
+    bench.worker.on_offers((OFFER,))
+    assert bench.channel.sent == [Models(models=(OFFER,))]
+    bench.worker.linked(LOST)
+    bench.worker.on_offers(())
+    assert len(bench.channel.sent) == 1
+
+
+def test_before_its_sides_are_there_it_refuses_quietly() -> None:
+    worker = Worker(hardware=HARDWARE, say=lambda line: None, clock=lambda: 0.0)
+    worker.heard(job())
+    worker.linked(LINKED)
+    worker.linked(LOST)
+    assert worker.snapshot().offers == worker.status().models == ()
+    assert not worker.snapshot().ready
