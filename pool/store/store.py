@@ -1,7 +1,7 @@
 """The store as one thing: the rooms of the database, opened together."""
 
 from pool.store.accounts import Accounts
-from pool.store.database import Database
+from pool.store.database import REFUSALS, Database
 from pool.store.errors import DatabaseUnusable
 from pool.store.jobs import Jobs
 from pool.store.migrate import migrate
@@ -30,14 +30,14 @@ class Store:
 
 async def open_store(dsn: str, *, wait_s: float = 15.0) -> Store:
     """The store with its tables up to date. Raises: DatabaseUnusable, MigrationChanged, DatabaseAway."""
-    try:
-        database = await Database.open(dsn, wait_s=wait_s)
-    except ValueError as error:
-        raise DatabaseUnusable(
-            f"the DSN cannot be read: {error}", hint="it looks like postgresql://user:password@host:5432/database"
-        ) from error
+    database = await Database.open(dsn, wait_s=wait_s)
     try:
         await migrate(database)
+    except (*REFUSALS, ValueError) as error:  # ValueError: asyncpg cannot read the DSN
+        await database.close()
+        raise DatabaseUnusable(
+            f"cannot use the database: {error}", hint="check `dsn`: postgresql://user:password@host:5432/database"
+        ) from error
     except BaseException:
         await database.close()
         raise
