@@ -53,11 +53,12 @@ def run_status(args: argparse.Namespace) -> int:
     """Ask the pool how it is and what it offers."""
     out = Terminal(sys.stdout)
     with open_client(args) as client:
-        status, models = client.status(), client.models()
+        status = client.status()
+        models = offered(client, status)
     if args.json:
         out.json({"status": status, "models": models})
         return EXIT_OK
-    out.table(("what", "value"), [(name, value) for name, value in flat(status)])
+    out.table(("pool", ""), [(name, value) for name, value in flat(status) if name != "models"])
     out.table(("model", "kind", "context", "workers"), [model_row(model) for model in models])
     return EXIT_OK
 
@@ -86,6 +87,15 @@ def open_client(args: argparse.Namespace) -> Client:
     """A client for the pool that options, environment and client.json name. Raises ClientError."""
     folder = data_dir(os.environ, args.data_dir)
     return Client(access(os.environ, folder, args.pool), agent=f"iamine/{__version__}")
+
+
+def offered(client: Client, status: dict[str, Any]) -> list[dict[str, Any]]:
+    """The models as the pool lists them; to those without a key, what its status says of them."""
+    try:
+        return client.models()
+    except ClientError:
+        models = status.get("models")
+        return [model for model in models if isinstance(model, dict)] if isinstance(models, list) else []
 
 
 def first_model(models: list[dict[str, Any]]) -> str:

@@ -112,11 +112,12 @@ class Client:
         self._http.close()
 
     def models(self) -> list[dict[str, Any]]:
-        """The models that the pool knows, as it lists them."""
+        """The models that the pool knows, as it lists them, with what `x_iamine` tells beside."""
         listed = self._get("models").get("data")
         if not isinstance(listed, list):
             raise self._strange("the list of models has no `data`")
-        return [model for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
+        models = [model for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str)]
+        return [{**model, **_dict(model.get("x_iamine"))} for model in models]
 
     def status(self) -> dict[str, Any]:
         """The pool's state, as it tells it."""
@@ -229,6 +230,10 @@ def answer(stream: Iterable[Note | str], model: str) -> Iterator[ChatEvent]:
             if text or reasoning:
                 yield Delta(text=text, reasoning=reasoning)
     raise ClientError("the answer broke off before its end", hint="ask again: asking twice is safe")
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -4,10 +4,11 @@ import io
 import json
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
-from iamine.chat import EXIT_INTERRUPTED, EXIT_OK, Message, ReadLine, dialogue, first_model, flat, model_row, once
-from iamine.client import ChatEvent, ClientError, Delta, End, Note
+from iamine.chat import EXIT_INTERRUPTED, EXIT_OK, Message, ReadLine, dialogue, first_model, flat, model_row, offered, once
+from iamine.client import Access, ChatEvent, Client, ClientError, Delta, End, Note
 
 END = End(model="m", finish_reason="stop", usage={"total_tokens": 2}, extra={"job": "j"})
 
@@ -94,3 +95,16 @@ def test_without_a_name_the_first_model_with_a_worker_that_chats_is_taken() -> N
 def test_status_values_are_flat_with_dotted_names() -> None:
     assert list(flat({"a": 1, "b": {"c": [2]}})) == [("a", 1), ("b.c", [2])]
     assert model_row({"id": "m", "workers": 2}) == ("m", "-", "-", 2)
+
+
+def test_without_a_key_the_status_tells_the_models() -> None:
+    def pool(status: int) -> Client:
+        def handler(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(status, json={"data": [{"id": "listed"}]})
+
+        return Client(Access(base_url="http://p/v1"), transport=httpx.MockTransport(handler))
+
+    told = {"models": [{"id": "told"}]}
+    assert [model["id"] for model in offered(pool(200), told)] == ["listed"]
+    assert [model["id"] for model in offered(pool(401), told)] == ["told"]
+    assert offered(pool(401), {}) == []

@@ -111,8 +111,9 @@ def test_the_networks_errors_are_told_in_words(error: Exception, said: str) -> N
 
 
 def test_models_are_those_with_a_name() -> None:
-    listed = {"data": [{"id": "a"}, {"no": 1}, "x"]}
-    assert client(lambda request: httpx.Response(200, json=listed)).models() == [{"id": "a"}]
+    listed = {"data": [{"id": "a", "x_iamine": {"workers": 2}}, {"no": 1}, "x", {"id": "b"}]}
+    models = client(lambda request: httpx.Response(200, json=listed)).models()
+    assert [(model["id"], model.get("workers")) for model in models] == [("a", 2), ("b", None)]
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "nothing"])
