@@ -42,9 +42,9 @@ class TinyPool:
         port = next(iter(self._server.sockets)).getsockname()[1]
         return f"ws://127.0.0.1:{port}/v1/workers/connect"
 
-    async def until(self, wanted: Callable[[FromWorker], bool]) -> FromWorker:
+    async def until(self, wanted: Callable[[FromWorker], bool], within_s: float = 5.0) -> FromWorker:
         """The first message that was or will be heard and is wanted."""
-        return await asyncio.wait_for(self._until(wanted), 5)
+        return await asyncio.wait_for(self._until(wanted), within_s)
 
     async def _until(self, wanted: Callable[[FromWorker], bool]) -> FromWorker:
         while True:
