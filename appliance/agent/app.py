@@ -22,10 +22,12 @@ from appliance.agent.types import ModelSpec
 from appliance.agent.worker import Worker
 from iamine import __version__, manifest
 from iamine.keyfile import load_or_create
+from iamine.lockfile import LockFile
 from iamine.paths import private_dir
 from iamine.wire.messages import Hardware
 
 KEY_NAME = "worker.key"
+LOCK_NAME = "worker.lock"
 PINS_NAME = "pool.json"
 QUARANTINE_NAME = "quarantine"
 EXIT_OK, EXIT_REFUSED = 0, 3
@@ -44,7 +46,6 @@ class Prepared:
 def prepare(settings: Settings, screen: Screen) -> Prepared:
     """Look at the machine and its files, and decide what to load. Raises AgentError."""
     pool = need_pool(settings)
-    private_dir(settings.data_dir)
     machine = hardware.probe()
     screen.say(describe(machine))
     catalog = at_hand(settings, screen)
@@ -78,6 +79,19 @@ def describe(machine: Hardware) -> str:
     gpus = "; ".join(f"{gpu.name}, {gigabytes(gpu.memory_bytes)}" for gpu in machine.gpus) or "no GPU"
     free = f"{gigabytes(machine.memory_available_bytes)} of {gigabytes(machine.memory_bytes)} memory free"
     return f"{machine.cpu}, {machine.cores_usable:g} cores usable, {free}; {gpus}"
+
+
+@contextlib.contextmanager
+def sole_worker(data_dir: Path) -> Iterator[None]:
+    """Nobody else works with this folder's key while the block runs. Raises ConfigError when somebody does."""
+    lock = LockFile(private_dir(data_dir) / LOCK_NAME)
+    if not lock.try_take():
+        hint = "stop it, or give this one a folder and a key of its own with --data-dir DIR"
+        raise ConfigError(f"another worker runs with the key in {data_dir}", hint=hint)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:

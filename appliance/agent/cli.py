@@ -86,9 +86,10 @@ def run_worker(args: argparse.Namespace) -> int:
     why: list[str] = []
     screen = open_screen(sys.stderr, local_now, plain=args.plain, why=lambda: "; ".join(why))
     try:
-        prepared = app.prepare(chosen, screen)
-        why.extend(prepared.plan.reasons)
-        return asyncio.run(app.work(chosen, prepared, screen))
+        with app.sole_worker(chosen.data_dir):
+            prepared = app.prepare(chosen, screen)
+            why.extend(prepared.plan.reasons)
+            return asyncio.run(app.work(chosen, prepared, screen))
     finally:
         screen.close()
 

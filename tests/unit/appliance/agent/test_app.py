@@ -1,0 +1,51 @@
+"""What the worker does before it serves."""
+
+import io
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from appliance.agent.app import describe, prepare, sole_worker
+from appliance.agent.config import Options, settings
+from appliance.agent.errors import ConfigError
+from appliance.agent.screen import PlainScreen
+from iamine.wire.messages import Gpu, Hardware
+
+
+def screen(out: io.StringIO) -> PlainScreen:
+    return PlainScreen(out, lambda: datetime(2026, 11, 22, tzinfo=timezone.utc))
+
+
+def test_what_was_found_and_chosen_is_told(tmp_path: Path) -> None:
+    out = io.StringIO()
+    prepared = prepare(settings(Options(pool="h:1"), {}, tmp_path), screen(out))
+    assert prepared.pool == "http://h:1/v1"
+    assert [spec.model for spec in prepared.plan.specs] == ["mote"]
+    assert "chosen mote" in out.getvalue()
+
+
+def test_a_model_that_cannot_be_had_is_an_error_with_what_to_try(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "x.gguf").write_bytes(b"none")
+    out = io.StringIO()
+    with pytest.raises(ConfigError, match="not at hand") as caught:
+        prepare(settings(Options(pool="h", model="x"), {}, tmp_path), screen(out))
+    assert str(tmp_path / "models") in caught.value.hint
+    assert "not a GGUF file" in out.getvalue()
+
+
+def test_one_folder_has_one_worker(tmp_path: Path) -> None:
+    with sole_worker(tmp_path), pytest.raises(ConfigError, match="another worker") as caught, sole_worker(tmp_path):
+        pass
+    assert "--data-dir" in caught.value.hint
+    with sole_worker(tmp_path):
+        pass
+
+
+def test_the_machine_in_one_line() -> None:
+    card = Gpu(name="A", backend="cuda", memory_bytes=8 * 10**9)
+    machine = Hardware(
+        cpu="C", cores_physical=2, cores_usable=1.5, memory_bytes=10**10, memory_available_bytes=10**9, gpus=(card,)
+    )
+    assert describe(machine) == "C, 1.5 cores usable, 1.0 GB of 10.0 GB memory free; A, 8.0 GB"
