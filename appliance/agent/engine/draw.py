@@ -32,15 +32,17 @@ def uniform(seed: int, index: int, draw: int) -> float:
 
 def is_plain_greedy(sampling: Sampling) -> bool:
     """Whether the most probable token is the answer without any change to the logits."""
-    s = sampling
-    penalised = s.presence_penalty or s.frequency_penalty or s.repeat_penalty != 1.0
-    return s.temperature <= 0 and not (penalised or s.logit_bias or s.ignore_eos)
+    return sampling.temperature <= 0 and not (_penalises(sampling) or sampling.logit_bias or sampling.ignore_eos)
+
+
+def _penalises(sampling: Sampling) -> bool:
+    return bool(sampling.presence_penalty or sampling.frequency_penalty or sampling.repeat_penalty != 1.0)
 
 
 def adjusted(logits: Logits, sampling: Sampling, counts: Mapping[int, int], banned: Collection[int]) -> Logits:
     """A copy of the logits with penalties, bias and banned tokens applied; `counts`: how often the answer has each id."""
     out = logits.copy()
-    if counts:
+    if counts and _penalises(sampling):
         _penalise(out, sampling, counts)
     for token, bias in sampling.logit_bias.items():
         out[token] += np.float32(bias)

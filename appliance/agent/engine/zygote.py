@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import llama_cpp as c
@@ -34,6 +35,8 @@ class CompiledGrammar:
     """llama.cpp's grammar sampler. Raises GrammarRefused when it cannot be made."""
 
     def __init__(self, vocabulary: Vocabulary, gbnf: str) -> None:
+        if not gbnf.strip() or "\0" in gbnf:  # llama.cpp takes nothing for "anything goes"
+            raise GrammarRefused("the grammar is empty or holds a NUL character")
         self._eog = vocabulary.eog
         self._sampler = c.llama_sampler_init_grammar(vocabulary.handle, gbnf.encode(), b"root")
         if not self._sampler:
@@ -62,8 +65,8 @@ class CompiledGrammar:
         return np.asarray(candidates["logit"] > REFUSED_LOGIT)
 
 
-def answer(connection: socket.socket, vocabulary: Vocabulary) -> None:
-    """An oracle's life: one grammar, then questions until the socket closes."""
+def answer(connection: socket.socket, vocabulary: Vocabulary, limit_cpu: Callable[[float], None]) -> None:
+    """An oracle's life: one grammar, then questions until the socket closes; `limit_cpu` (s) is told before each work."""
     with connection.makefile("rb") as stream:
 
         def receive() -> bytes | None:
@@ -76,7 +79,7 @@ def answer(connection: socket.socket, vocabulary: Vocabulary) -> None:
         first = receive()
         if first is None:
             return
-        _limit_cpu(COMPILE_CPU_S)
+        limit_cpu(COMPILE_CPU_S)
         try:
             grammar = _open(vocabulary, msgspec.json.decode(first, type=Opening))
         except GrammarRefused as error:
@@ -84,7 +87,7 @@ def answer(connection: socket.socket, vocabulary: Vocabulary) -> None:
             return
         connection.sendall(framed(READY))
         while question := receive():
-            _limit_cpu(ANSWER_CPU_S)
+            limit_cpu(ANSWER_CPU_S)
             _reply(connection, grammar, question)
 
 
@@ -120,7 +123,7 @@ def _become_oracle(descriptor: int, vocabulary: Vocabulary) -> None:
         limit = pages * resource.getpagesize() + MEMORY_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        answer(socket.socket(fileno=descriptor), vocabulary)
+        answer(socket.socket(fileno=descriptor), vocabulary, _limit_cpu)
     finally:
         os._exit(0)
 

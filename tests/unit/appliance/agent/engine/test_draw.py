@@ -1,0 +1,136 @@
+"""Drawing is a function of logits, settings and (seed, index); filters keep what they say."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hn
+
+from appliance.agent.engine.draw import (
+    NOTHING_ALLOWED,
+    adjusted,
+    draw,
+    is_plain_greedy,
+    log_probabilities,
+    top_tokens,
+    uniform,
+)
+from iamine.wire.messages import Sampling
+
+logits_strategy = hn.arrays(np.float32, st.integers(1, 600), elements=st.floats(-30, 30, width=32))
+
+
+def sampling(**options: Any) -> Sampling:
+    return Sampling(max_tokens=1, **options)
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 10**6), st.integers(0, 1))
+def test_random_numbers_depend_on_their_arguments_only(seed: int, index: int, draw_number: int) -> None:
+    value = uniform(seed, index, draw_number)
+    assert 0.0 <= value < 1.0
+    assert value == uniform(seed, index, draw_number)
+    assert value != uniform(seed, index, 1 - draw_number)
+    assert value != uniform(seed, index + 1, draw_number)
+
+
+def test_random_numbers_are_the_documented_ones() -> None:
+    assert [uniform(0, 0, 0), uniform(-1, 5, 1)] == pytest.approx([0.0564663990004608, 0.1548085731575325], abs=0)
+
+
+def test_random_numbers_are_spread_evenly() -> None:
+    counts = np.histogram([uniform(3, i, 0) for i in range(4000)], bins=20, range=(0, 1))[0]
+    assert counts.min() > 140
+    assert counts.max() < 260
+
+
+@given(logits_strategy, st.integers(0, 5))
+def test_greedy_is_the_largest_logit(logits: Any, index: int) -> None:
+    assert draw(logits, sampling(temperature=0.0), index) == int(np.argmax(logits))
+
+
+@given(
+    logits_strategy,
+    st.integers(0, 10),
+    st.sampled_from([0, 1, 2, 5, 300]),
+    st.sampled_from([0.0, 0.1, 0.5, 0.95, 1.0]),
+    st.sampled_from([0.0, 0.05, 1.0]),
+    st.sampled_from([0.3, 1.0, 2.0]),
+)
+def test_a_drawn_token_passed_every_filter(
+    logits: Any, index: int, top_k: int, top_p: float, min_p: float, temperature: float
+) -> None:
+    token = draw(logits, sampling(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p), index)
+    probabilities = np.exp(log_probabilities(logits))
+    better = probabilities[logits > logits[token]]
+    assert not top_k or len(better) < top_k
+    kept = np.sort(probabilities)[::-1][: top_k or None]
+    assert better.sum() / kept.sum() <= top_p + 1e-6 or top_p == 1.0
+    assert probabilities[token] >= min_p * probabilities.max() * (1 - 1e-6)
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.5, 0.9, 0.97]))
+def test_the_nucleus_is_the_same_whether_found_among_the_first_or_by_sorting_all(seed: int, top_p: float) -> None:
+    logits = np.random.default_rng(seed).normal(0, 4, 900).astype(np.float32)
+    allowed = set()
+    for index in range(40):
+        allowed.add(draw(logits, sampling(temperature=1.0, top_p=top_p, seed=seed), index))
+    order = np.argsort(-logits, kind="stable")
+    probabilities = np.exp(log_probabilities(logits))[order]
+    nucleus = set(order[: int(np.searchsorted(np.cumsum(probabilities), top_p)) + 1].tolist())
+    assert allowed <= nucleus
+
+
+def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
+    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
+    drawn = np.bincount([draw(logits, sampling(temperature=1.0, seed=9), i) for i in range(4000)], minlength=4) / 4000
+    assert drawn == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.03)
+    hot = np.bincount([draw(logits, sampling(temperature=5.0, seed=9), i) for i in range(4000)], minlength=4) / 4000
+    assert hot[3] > 0.15
+
+
+def test_a_mask_limits_the_draw_and_an_empty_one_allows_nothing() -> None:
+    logits = np.array([5.0, 1.0, 0.0], dtype=np.float32)
+    allowed = np.array([False, False, True])
+    assert draw(logits, sampling(temperature=1.0), 0, allowed) == 2
+    assert draw(logits, sampling(temperature=0.0), 0, allowed) == 2
+    assert draw(logits, sampling(temperature=1.0), 0, np.zeros(3, dtype=np.bool_)) == NOTHING_ALLOWED
+
+
+def test_penalties_follow_the_counts_of_the_answer() -> None:
+    logits = np.array([2.0, -2.0, 1.0], dtype=np.float32)
+    options = sampling(presence_penalty=0.5, frequency_penalty=0.25, repeat_penalty=2.0)
+    assert adjusted(logits, options, {0: 2, 1: 1}, ()).tolist() == [0.0, -4.75, 1.0]
+    assert adjusted(logits, options, {}, ()).tolist() == logits.tolist()
+    assert adjusted(logits, sampling(), {0: 3}, ()).tolist() == logits.tolist()
+
+
+def test_bias_is_added_and_banned_tokens_are_impossible() -> None:
+    logits = np.array([2.0, 1.0, 0.0], dtype=np.float32)
+    assert adjusted(logits, sampling(logit_bias={2: 5.0}), {}, (0,)).tolist() == [-np.inf, 1.0, 5.0]
+    assert logits.tolist() == [2.0, 1.0, 0.0]
+
+
+def test_plain_greedy_is_only_what_needs_no_change_of_the_logits() -> None:
+    assert is_plain_greedy(sampling(temperature=0.0, top_p=0.5, seed=4))
+    changed: list[dict[str, Any]] = [
+        {"temperature": 0.1},
+        {"logit_bias": {1: 1.0}},
+        {"ignore_eos": True},
+        {"presence_penalty": 1.0},
+        {"repeat_penalty": 1.1},
+    ]
+    assert not any(is_plain_greedy(sampling(**{"temperature": 0.0, **options})) for options in changed)
+
+
+@given(logits_strategy)
+def test_log_probabilities_sum_to_one(logits: Any) -> None:
+    assert np.exp(log_probabilities(logits)).sum() == pytest.approx(1.0)
+
+
+def test_top_tokens_are_ordered_and_equals_by_id() -> None:
+    logprobs = np.array([-2.0, -1.0, -1.0, -5.0, -0.5])
+    assert top_tokens(logprobs, 3) == [4, 1, 2]
+    assert top_tokens(logprobs, 0) == []
+    assert top_tokens(logprobs, 5) == [4, 1, 2, 0, 3]
