@@ -10,10 +10,9 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
 from iamine.ids import AccountId
-from pool.api.auth import account_of
-from pool.api.body import read_body
 from pool.api.collect import collect
 from pool.api.desk import Desk
+from pool.api.entry import entered
 from pool.api.measured import measured
 from pool.api.sse import Writer
 from pool.api.stream import Streamed
@@ -45,16 +44,12 @@ def routes(desk: Desk) -> Blueprint:
     """The two routes. `stream`: the body is read by us, after the key was checked."""
 
     async def chat(request: Request) -> HTTPResponse | None:
-        account = await account_of(desk.keys, request)
-        with desk.gate.enter(account):
-            asked = parse_chat(await read_body(request, desk.settings), seed=random_seed())
-            return await _answer(desk, request, CHAT, asked, account)
+        async with entered(desk, request) as guest:
+            return await _answer(desk, request, CHAT, parse_chat(guest.body, seed=random_seed()), guest.account)
 
     async def completions(request: Request) -> HTTPResponse | None:
-        account = await account_of(desk.keys, request)
-        with desk.gate.enter(account):
-            asked = parse_completion(await read_body(request, desk.settings), seed=random_seed())
-            return await _answer(desk, request, TEXT, asked, account)
+        async with entered(desk, request) as guest:
+            return await _answer(desk, request, TEXT, parse_completion(guest.body, seed=random_seed()), guest.account)
 
     blueprint = Blueprint("answers")
     blueprint.add_route(chat, "/v1/chat/completions", methods=["POST"], stream=True)

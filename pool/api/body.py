@@ -1,15 +1,26 @@
 """A request's body, with a bound on its size and on the time it takes."""
 
 import asyncio
+from typing import Any
 
 from sanic import Request
 
 from pool.api.settings import Settings
 from pool.errors import InvalidRequest, PayloadTooLarge
 
+LINGER_S = 2.0  # how long a refused client may go on sending before it is cut (nginx: lingering_timeout 5 s)
+LINGER_BYTES = 64 * 1024 * 1024
+
+
+class BodyTooSlow(InvalidRequest):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+
 
 async def read_body(request: Request, settings: Settings) -> bytes:
-    """The whole body. Raises PayloadTooLarge, or InvalidRequest for one that is encoded or too slow."""
+    """The whole body. Raises PayloadTooLarge, BodyTooSlow, or InvalidRequest for an encoded one."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidRequest("Send the body without a content-encoding.")
     limit = settings.max_body_bytes
@@ -19,12 +30,25 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     try:
         body = await asyncio.wait_for(_read(request, limit), settings.body_timeout_s)
     except asyncio.TimeoutError:
-        raise InvalidRequest(f"The body did not arrive within {settings.body_timeout_s:g} s.") from None
+        raise BodyTooSlow(f"The body did not arrive within {settings.body_timeout_s:g} s.") from None
     # Sanic pauses reading once 64 KiB are buffered and goes on when more is awaited; the last part leaves the socket
     # paused, and a paused socket never tells that the client is gone (measured with 25.12.1, November 2026).
-    if request.transport is not None and not request.transport.is_closing():
-        request.transport.resume_reading()  # type: ignore[attr-defined]
+    request.transport.resume_reading()  # type: ignore[attr-defined]
     return body
+
+
+async def discard_body(request: Request) -> None:
+    """Read on for a while after a refusal: closing a socket with unread data resets it, and the reply would be lost."""
+    try:
+        await asyncio.wait_for(_discard(request.stream), LINGER_S)
+    except asyncio.TimeoutError:
+        return
+
+
+async def _discard(stream: Any) -> None:
+    left = LINGER_BYTES
+    while stream.request_body and left > 0:
+        left -= len(await stream.read() or b"")
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -3,9 +3,8 @@
 from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
-from pool.api.auth import account_of
-from pool.api.body import read_body
 from pool.api.desk import Desk
+from pool.api.entry import entered
 from pool.api.measured import measured
 from pool.openai.embeddings import parse_embeddings
 from pool.openai.objects import embeddings_list
@@ -18,11 +17,10 @@ def routes(desk: Desk) -> Blueprint:
     """The route."""
 
     async def embeddings(request: Request) -> HTTPResponse:
-        account = await account_of(desk.keys, request)
-        with desk.gate.enter(account):
-            asked = parse_embeddings(await read_body(request, desk.settings))
+        async with entered(desk, request) as guest:
+            asked = parse_embeddings(guest.body)
             with measured(desk, request, "embeddings") as measure:
-                told = await desk.dispatch.embeddings(asked, account)
+                told = await desk.dispatch.embeddings(asked, guest.account)
                 measure.usage = Usage(prompt_tokens=told.prompt_tokens, completion_tokens=0)
         request.ctx.request_id = told.job
         body = embeddings_list(asked.model, told.vectors, told.prompt_tokens, told.origin, base64=asked.base64)

@@ -1,5 +1,7 @@
 """GET /v1/models and /v1/models/{id}."""
 
+from urllib.parse import unquote
+
 from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
@@ -23,6 +25,7 @@ def routes(desk: Desk) -> Blueprint:
 
     async def one(request: Request, model: str) -> HTTPResponse:
         await account_of(desk.keys, request)
+        model = unquote(model)  # clients send a slash in an id as it is or as %2F
         card = next((card for card in desk.hub.models() if card.model == model), None)
         if card is None:
             raise ModelNotFound(f"The model '{model[:200]}' does not exist here.", param="model", hint="See /v1/models.")
@@ -30,7 +33,7 @@ def routes(desk: Desk) -> Blueprint:
 
     blueprint = Blueprint("models")
     blueprint.add_route(every, "/v1/models", methods=["GET", "HEAD"], ignore_body=True)
-    blueprint.add_route(one, "/v1/models/<model:path>", methods=["GET", "HEAD"], ignore_body=True, unquote=True)
+    blueprint.add_route(one, "/v1/models/<model:path>", methods=["GET", "HEAD"], ignore_body=True)
     return blueprint
 
 

@@ -1,0 +1,34 @@
+"""The way in, the same for every POST: a key, a place, a body."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sanic import Request
+
+from iamine.ids import AccountId
+from pool.api.auth import account_of
+from pool.api.body import BodyTooSlow, discard_body, read_body
+from pool.api.desk import Desk
+from pool.errors import PoolError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """Who asks, and what."""
+
+    account: AccountId
+    body: bytes
+
+
+@asynccontextmanager
+async def entered(desk: Desk, request: Request) -> AsyncIterator[Entered]:
+    """Hold a place of the account's while the request is answered. Raises PoolError before much is read."""
+    try:
+        account = await account_of(desk.keys, request)
+        with desk.gate.enter(account):
+            yield Entered(account=account, body=await read_body(request, desk.settings))
+    except PoolError as error:
+        if not isinstance(error, BodyTooSlow):
+            await discard_body(request)
+        raise
