@@ -174,26 +174,32 @@ def learn_tokenizer(seed: int) -> Tokenizer:
     return bpe.learn([render(generator.dialogue([task]))[0] for task in tasks])
 
 
+def train(out: Path, scale: float) -> None:
+    """The whole recipe: tokenizer, training, checkpoint."""
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    print("Learning the tokenizer ...", flush=True)
+    trainer = Trainer(learn_tokenizer(SEED), round(TOKENS * scale))
+    size = sum(p.numel() for p in trainer.model.parameters())
+    print(f"{size} weights, {trainer.model.compute} products, {trainer.progress.total} tokens to go", flush=True)
+    trainer.run()
+    trainer.check()
+    trainer.save(out)
+    print(f"done: {trainer.progress.line(trainer.batches.failures.share)}")
+
+
 def main() -> int:
     """Runs the recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for mote.pt and tokenizer.json")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full run; 0.002 shows that all works")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    trainer = Trainer(learn_tokenizer(SEED), round(TOKENS * options.scale))
-    size = sum(p.numel() for p in trainer.model.parameters())
-    print(f"{size} weights, {trainer.model.compute} products, {trainer.progress.total} tokens to go", flush=True)
     try:
-        trainer.run()
+        train(options.out, options.scale)
     except KeyboardInterrupt:
         print("\nStopped; nothing was written. Start again with the same command.", file=sys.stderr)
         return 130
-    trainer.check()
-    trainer.save(options.out)
-    print(f"done: {trainer.progress.line(trainer.batches.failures.share)}")
     return 0
 
 
