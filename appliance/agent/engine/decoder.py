@@ -125,7 +125,9 @@ class Decoder:
     # ---- jobs come and go
 
     def _patience(self) -> float | None:
-        """How long to wait for the inbox: not at all when a sequence can go on; None when nothing runs."""
+        """How long to wait for the inbox: not at all when a job can start or go on; None when there is none."""
+        if self._waiting and len(self._running) < len(self._slots):
+            return 0.0
         if not self._running:
             return None
         now = time.monotonic()
@@ -143,7 +145,7 @@ class Decoder:
 
     def _enqueue(self, item: Ready) -> None:
         assert isinstance(item, Prepared), "embedding inputs never reach a model that writes text"
-        if len(self._waiting) < self._limits.waiting or len(self._running) < len(self._slots):
+        if len(self._waiting) + len(self._running) < self._limits.waiting + len(self._slots):
             self._waiting.append(item)
         else:
             self._put(no_slot(item.job))

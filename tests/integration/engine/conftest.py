@@ -15,7 +15,7 @@ import pytest
 
 from appliance.agent.engine.protocol import Deframer, FromEngine, Load, Loaded, ToEngine, decode_from_engine, encode
 from iamine.ids import JobId
-from iamine.wire.messages import ChatWork, CompletionWork, Failed, Finished, Job, Sampling, Started, Step
+from iamine.wire.messages import ChatWork, CompletionWork, Embedded, Failed, Finished, Job, Sampling, Started, Step
 
 MOTE = Path(__file__).parents[3] / "appliance/agent/data/mote-Q8_0.gguf"
 PATIENCE_S = 20.0
@@ -40,8 +40,10 @@ class Answer:
                 self.text += frame.text
                 self.end = frame
                 assert frame.tokens == self.first + len(self.ids)
-            case _:
+            case Failed() | Embedded():
                 self.end = frame
+            case _:
+                pass
 
     def step(self, step: Any) -> None:
         assert self.started is not None, "Started comes first"
@@ -105,7 +107,7 @@ class Client:
                     answers[step.job].step(step)
             else:
                 answers[frame.job].take(frame)  # type: ignore[union-attr]
-                running -= isinstance(frame, (Finished, Failed)) or answers[frame.job].end is not None  # type: ignore[union-attr]
+                running -= isinstance(frame, (Finished, Failed, Embedded))
         return [answers[job.job] for job in jobs]
 
     def answer(self, work: Any = "Hello", **options: Any) -> Answer:
@@ -157,3 +159,13 @@ def shared(mote: Load) -> Iterator[Client]:
     assert isinstance(client.loaded, Loaded), client.loaded
     yield client
     client.close()
+
+
+@pytest.fixture(name="chat")
+def chat_fixture() -> Callable[..., ChatWork]:
+    return chat
+
+
+@pytest.fixture(name="completion")
+def completion_fixture() -> Callable[..., CompletionWork]:
+    return completion

@@ -1,5 +1,6 @@
 """A compiled grammar knows what fits next; an oracle's life over a socket, here in a thread."""
 
+import json
 import select
 import socket
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.agent.engine.grammar import JSON_OBJECT, GrammarRefused
+from appliance.agent.engine.grammar import JSON_OBJECT, GrammarRefused, gbnf_of
 from appliance.agent.engine.llama import LogRing, Model, Vocabulary
 from appliance.agent.engine.oracle import Accepted, Broken, Opening, Oracle, OracleReady, Rejected
 from appliance.agent.engine.zygote import CompiledGrammar, answer
@@ -49,6 +50,23 @@ def test_json_fits_the_grammar_of_json(vocabulary: Vocabulary) -> None:
         assert grammar.fits(token)
         grammar.accept(token)
     assert set(bits(grammar, vocabulary.size)) >= vocabulary.eog
+
+
+@pytest.mark.parametrize("value", [["a\nb", 'c"\\d'], {"k\n": "é\t"}, "tab\t", {"a": [1, {"b": None}]}])
+def test_json_that_fits_a_schema_fits_its_grammar(vocabulary: Vocabulary, value: object) -> None:
+    kind = {list: "array", dict: "object", str: "string"}[type(value)]
+    for schema in ({"const": value}, {"enum": [1, value]}, {"type": kind}):
+        grammar = CompiledGrammar(vocabulary, gbnf_of(Grammar(kind="json_schema", text=json.dumps(schema))))
+        for token in vocabulary.tokenize(json.dumps(value), special=False):
+            assert grammar.fits(token)
+            grammar.accept(token)
+        assert set(bits(grammar, vocabulary.size)) >= vocabulary.eog
+
+
+def test_a_string_holds_no_raw_control_characters(vocabulary: Vocabulary) -> None:
+    grammar = CompiledGrammar(vocabulary, gbnf_of(Grammar(kind="json_schema", text='{"type": "string"}')))
+    grammar.accept(vocabulary.tokenize('"', special=False)[0])
+    assert not any(grammar.fits(i) for i in vocabulary.tokenize("\n\t", special=False))
 
 
 @pytest.mark.parametrize("text", ["Root ::= x", "root ::= root", "root ::= x", "root ::= (", "\x00", ""])

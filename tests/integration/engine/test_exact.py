@@ -1,0 +1,70 @@
+"""Exact mode: serial, batched and continued answers are the same, token for token."""
+
+import random
+from typing import Any
+
+import pytest
+
+WORDS = ["blue", "horse", "river", "Count", "from", "1", "to", "20", "What", "is", "weather", "in", "Paris", "Repeat", "me"]
+GREEDY = {"max_tokens": 60, "ignore_eos": True}
+SAMPLED = {**GREEDY, "temperature": 1.0}
+FILTERED = {**GREEDY, "temperature": 0.8, "top_p": 0.9, "top_k": 40, "min_p": 0.01, "frequency_penalty": 0.5}
+
+
+def prompts(count: int) -> list[str]:
+    choose = random.Random(5)
+    return [" ".join(choose.choice(WORDS) for _ in range(choose.randint(1, 50))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("options", [GREEDY, SAMPLED, FILTERED], ids=["greedy", "sampled", "filtered"])
+def test_64_requests_through_8_slots_equal_their_serial_answers(shared: Any, options: dict[str, Any]) -> None:
+    jobs = [(text, {**options, "seed": n}) for n, text in enumerate(prompts(64))]
+    serial = shared.answers([shared.job(text, **o) for text, o in jobs], at_once=1)
+    batched = shared.answers([shared.job(text, **o) for text, o in jobs], at_once=16)
+    assert [a.ids for a in batched] == [a.ids for a in serial]
+    assert [a.text for a in batched] == [a.text for a in serial]
+    assert all(a.end.tokens == 60 for a in serial)
+
+
+@pytest.mark.parametrize("options", [GREEDY, FILTERED], ids=["greedy", "filtered"])
+def test_continued_at_any_token_the_answer_is_the_same(shared: Any, options: dict[str, Any]) -> None:
+    options = {**options, "stop": ("zq",), "logprobs": 1}
+    whole = shared.answer("Count from 1 to 40 please", **options)
+    jobs = [shared.job("Count from 1 to 40 please", prefix=tuple(whole.ids[:k]), **options) for k in range(61)]
+    shown = [0]
+    for entry in whole.logprobs:
+        shown.append(shown[-1] + len(bytes(entry.bytes)))
+    for k, answer in enumerate(shared.answers(jobs, at_once=12)):
+        assert answer.ids == whole.ids[k:]
+        assert answer.logprobs == whole.logprobs[k:]
+        assert whole.text.endswith(answer.text)
+        assert answer.end.tokens == 60
+
+
+def test_an_answer_that_begins_in_another_engine_goes_on_here(shared: Any, start: Any, mote: Any) -> None:
+    other = start(mote)
+    whole = shared.answer("river stone", **SAMPLED, seed=77)
+    rest = other.answer("river stone", **SAMPLED, seed=77, prefix=tuple(whole.ids[:23]))
+    assert rest.ids == whole.ids[23:]
+    assert rest.started.prompt_sha256 == whole.started.prompt_sha256
+
+
+def test_reused_memory_changes_no_token(start: Any, mote: Any) -> None:
+    client, options = start(mote), {**GREEDY, "max_tokens": 40}
+    texts = [" ".join(prompts(1)[0].split()[:n]) for n in range(3, 20)]
+    warm = [client.answer(text, **options) for text in texts]
+    assert sum(a.started.cached_tokens for a in warm) > 0
+    for text, answer in list(zip(texts, warm, strict=True))[::6]:
+        assert start(mote).answer(text, **options).ids == answer.ids
+
+
+def test_a_prefix_with_the_end_in_it_or_unknown_ids_is_refused(shared: Any) -> None:
+    for prefix in ((300, 2), (0,), (1024,), (-1,)):
+        failed = shared.answer("Hello", prefix=prefix).end
+        assert (failed.code, failed.retryable) == ("bad_request", False)
+
+
+def test_a_prefix_that_is_complete_ends_at_once(shared: Any) -> None:
+    whole = shared.answer("Hello", max_tokens=5)
+    again = shared.answer("Hello", max_tokens=5, prefix=tuple(whole.ids))
+    assert (again.ids, again.end.reason, again.end.tokens) == ([], "length", 5)
