@@ -27,7 +27,7 @@ def routes(desk: Desk) -> Blueprint:
         shown = {
             "name": desk.settings.name,
             "version": desk.settings.version,
-            "url": f"{request.scheme}://{request.host}",
+            "url": f"{scheme(request)}://{request.host}",
             "model": models[0] if models else "MODEL",
             "models": ", ".join(models) or "none yet: no worker has connected",
             "workers": str(desk.hub.workers),
@@ -41,6 +41,11 @@ def routes(desk: Desk) -> Blueprint:
     blueprint.add_route(index, "/", methods=["GET", "HEAD"], ignore_body=True)
     blueprint.add_route(openapi, "/openapi.json", methods=["GET", "HEAD"], ignore_body=True)
     return blueprint
+
+
+def scheme(request: Request) -> str:
+    """How people reached us: a proxy in front says so. It is only shown, so it need not be trusted."""
+    return "https" if request.headers.get("x-forwarded-proto") == "https" else str(request.scheme)
 
 
 def fill(page: str, values: dict[str, str]) -> str:

@@ -43,7 +43,7 @@ def parse_sampling(fields: Fields, *, seed: int, logprobs: int | None, grammar: 
     return Sampling(
         temperature=fields.number("temperature", 0, 2, 1.0),
         top_p=fields.number("top_p", 0, 1, 1.0),
-        top_k=fields.integer("top_k", -1, MAX_TOKEN_ID) or 0,
+        top_k=max(0, fields.integer("top_k", -1, MAX_TOKEN_ID) or 0),  # -1 is vLLM's "off"
         min_p=fields.number("min_p", 0, 1, 0.0),
         presence_penalty=fields.number("presence_penalty", -2, 2, 0.0),
         frequency_penalty=fields.number("frequency_penalty", -2, 2, 0.0),

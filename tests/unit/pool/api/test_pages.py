@@ -40,6 +40,8 @@ async def test_the_page_shows_how_to_ask_here() -> None:
         assert "<mote>" not in reply.text
         assert "{{" not in reply.text
         assert "<script" not in reply.text
+        proxied = await http.get("/", headers={"x-forwarded-proto": "https", "host": "pool.example"})
+        assert "https://pool.example/v1" in proxied.text
         pool.hub.cards = ()
         assert "no worker has connected" in (await http.get("/")).text
 

@@ -75,6 +75,10 @@ def test_what_is_asked_is_honoured() -> None:
     assert (drawn.stop, drawn.logprobs) == (("a", "b"), 20)
 
 
+def test_a_top_k_of_minus_1_is_off() -> None:
+    assert parse(top_k=-1) == parse(top_k=0) == parse()
+
+
 def test_either_name_of_max_tokens_counts() -> None:
     assert parse(max_tokens=3).max_tokens == parse(max_completion_tokens=3).max_tokens == 3
     assert refused(max_tokens=3, max_completion_tokens=4).param == "max_tokens"

@@ -1,0 +1,64 @@
+"""A streamed answer once it is open: whatever happens is told as an event."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+from fakes.hub import WORKER, answering, ended
+from fakes.poolserver import served
+from fakes.records import KEY
+
+from pool.api.settings import Settings
+from pool.routing.types import Begun, Delta, JobOrder, Prefilled
+
+BEGUN = Begun(worker=WORKER, epoch=1, prompt_tokens=7, cached_tokens=2)
+BODY = {"model": "mote", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+
+
+async def told(script: Any, **settings: Any) -> list[str]:
+    async with served(Settings(**settings)) as pool:
+        pool.hub.script = script
+        async with httpx.AsyncClient(base_url=pool.url, headers={"authorization": f"Bearer {KEY}"}) as http:
+            reply = await http.post("/v1/chat/completions", json=BODY)
+        await pool.dispatch.drain(1.0)
+        assert pool.hub.taken == 0
+        return [line for line in reply.text.split("\n\n") if line]
+
+
+async def test_the_first_byte_comes_when_a_worker_took_the_prompt_not_with_the_first_token() -> None:
+    gate = asyncio.Event()
+    async with served() as pool:
+        pool.hub.script = lambda _order: [BEGUN, gate, *answering("x")[1:]]
+        key = {"authorization": f"Bearer {KEY}"}
+        async with (
+            httpx.AsyncClient(base_url=pool.url, headers=key) as http,
+            http.stream("POST", "/v1/chat/completions", json=BODY) as reply,
+        ):
+            lines = reply.aiter_lines()
+            first = json.loads((await asyncio.wait_for(lines.__anext__(), 1))[6:])
+            assert first["choices"][0]["delta"]["role"] == "assistant"
+            gate.set()
+            assert [line async for line in lines][-2:] == ["data: [DONE]", ""]
+
+
+async def test_the_reading_of_a_long_prompt_is_told() -> None:
+    reading = Prefilled(done_tokens=3, total_tokens=7)
+    lines = await told(lambda _order: [BEGUN, reading, 0.05, *answering("x")[1:]], comment_every_s=0.01)
+    assert ": reading tokens=3 of=7" in lines
+    assert lines[-1] == "data: [DONE]"
+
+
+async def test_an_empty_answer_is_whole() -> None:
+    lines = await told(lambda _order: [BEGUN, ended(0)])
+    chunks = [json.loads(line[6:]) for line in lines[:-1]]
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, "stop"]
+    assert lines[-1] == "data: [DONE]"
+
+
+async def test_a_fault_of_ours_ends_the_stream_with_an_error_event() -> None:
+    def script(_order: JobOrder) -> Any:
+        return [BEGUN, Delta(index=0, ids=(1,), text="Hi"), "this is no event"]
+
+    lines = await told(script)
+    assert json.loads(lines[-1][6:])["error"]["code"] == "internal_error"
