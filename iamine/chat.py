@@ -144,7 +144,7 @@ def dialogue(ask: Ask, history: list[Message], read: ReadLine, out: TextIO, err:
 
 def show(events: Iterator[ChatEvent], out: Terminal | None, err: Terminal | None) -> Answer:
     """Print an answer as it comes; notes of the pool go to `err` when a person looks at it."""
-    text, reasoning, end = "", "", None
+    text, reasoning, end, noted = "", "", None, ""
     try:
         for event in events:
             match event:
@@ -154,8 +154,9 @@ def show(events: Iterator[ChatEvent], out: Terminal | None, err: Terminal | None
                         out.write(event.reasoning, "dim italic")
                         out.write(event.text)
                 case Note():
-                    if err and err.is_interactive:
+                    if err and err.is_interactive and event.text != noted:
                         err.line(f"[{event.text}]", "dim")
+                    noted = event.text
                 case End():
                     end = event
     except KeyboardInterrupt:
