@@ -20,6 +20,7 @@ LONGEST_PAUSE_S = 10.0
 STEADY_S = 30.0  # a child that ran this long is well again: its next pause is the first one
 TAIL_PAUSE_S = 0.3
 KILL_WAIT_S = 2.0
+MAX_TOLD = 200  # lines remembered
 
 
 class ServiceRefused(IamineError):
@@ -60,6 +61,7 @@ class Supervisor:
     def __init__(self, say: Callable[[str], None], now_s: Callable[[], float] = time.monotonic) -> None:
         self._say, self._now_s = say, now_s
         self._stopping = False
+        self._told: set[str] = set()
         self._running: dict[str, Process] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._services: dict[str, Service] = {}
@@ -107,11 +109,17 @@ class Supervisor:
             while not waiting.done():
                 await asyncio.wait({waiting}, timeout=TAIL_PAUSE_S)
                 for line in tail.news():
-                    self._say(f"{service.name}: {line}")
+                    self._tell_once(f"{service.name}: {line}")
             return waiting.result()
         finally:
             self._running.pop(service.name, None)
             _signal_group(process, signal.SIGKILL)  # what it left behind in its group
+
+    def _tell_once(self, line: str) -> None:
+        """A child that fails in the same way at every start is told of once; its log has it all."""
+        if line not in self._told:
+            self._say(line)
+            self._told = (self._told | {line}) if len(self._told) < MAX_TOLD else {line}
 
     def _stopped(self) -> bool:
         return self._stopping
