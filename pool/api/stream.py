@@ -36,7 +36,14 @@ class Ticking:
     def close(self) -> None:
         """Stop reading."""
         if self._next is not None:
+            self._next.add_done_callback(_forget)
             self._next.cancel()
+
+
+def _forget(task: "asyncio.Task[AnswerEvent]") -> None:
+    """Nobody is there to be told how it ended."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _next(answer: Answer) -> AnswerEvent:

@@ -59,6 +59,7 @@ async def test_a_client_that_leaves_frees_its_slot_within_250_ms(how: str, when:
         await pool.dispatch.drain(1.0)
         assert [done.status for done in pool.records.finished] == ["cut"]
         assert pool.hub.taken == 0
+        assert [task for task in asyncio.all_tasks() if "stream._next" in str(task.get_coro())] == []
         if how == "half":
             writer.close()
 
@@ -95,6 +96,15 @@ async def test_a_slow_reader_is_not_cut() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", pool.port)
         writer.write(request(stream=True))
         assert (await asyncio.wait_for(reader.readuntil(b"[DONE]"), 3)).endswith(b"[DONE]")
+        writer.close()
+
+
+async def test_a_large_request_with_a_long_answer_is_not_cut() -> None:
+    async with served(Settings(watch_every_s=0.02)) as pool:
+        pool.hub.script = lambda _order: [0.15, *answering("x")]
+        reader, writer = await asyncio.open_connection("127.0.0.1", pool.port)
+        writer.write(request(300_000))
+        assert b" 200 OK" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
         writer.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from contextlib import closing, suppress
 from typing import Any
 
@@ -207,14 +208,27 @@ async def test_without_parallel_calls_the_first_ends_the_choice(tail: str, n: in
     assert (bench.statuses(), bench.hub.taken) == (["complete"], 0)
 
 
-@pytest.mark.parametrize("parameters", [{"type": "nothing"}, {"$ref": "http://127.0.0.1:9/schema"}])
-async def test_a_strict_schema_must_be_one_and_is_never_fetched(parameters: dict[str, Any]) -> None:
-    tools = [{"type": "function", "function": {"name": "f", "strict": True, "parameters": parameters}}]
+@pytest.mark.parametrize("parameters", [{"type": "nothing"}, {"$ref": "#/nowhere"}])
+async def test_a_strict_schema_must_be_one(parameters: dict[str, Any]) -> None:
     bench = Bench()
     with pytest.raises(InvalidRequest) as caught:
-        await bench.tell(chat(tools=tools))
+        await bench.tell(chat(tools=[strict(parameters)]))
     assert caught.value.param == "tools[0].function.parameters"
     assert bench.hub.orders == []
+
+
+def strict(parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "strict": True, "parameters": parameters}}
+
+
+async def test_a_clients_schema_never_makes_the_pool_read_from_elsewhere() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        schema = {"$ref": f"http://127.0.0.1:{listener.getsockname()[1]}/schema"}
+        with pytest.raises(InvalidRequest, match="not followed"):
+            await Bench().tell(chat(tools=[strict(schema)]))
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 async def test_without_a_database_nothing_is_begun_and_nothing_stays_taken() -> None:
