@@ -64,7 +64,8 @@ def _choose(settings: Settings, room: fit.Budget, files: Sequence[ModelFile]) ->
     if not settings.model:
         choice = fit.best(room, [file.model for file in files])
         if choice.fit is None:
-            return Plan(problem=choice.reason, hint=_SMALLER), ""
+            hint = _SMALLER if files else f"put a .gguf file into {settings.models_dir}, or install IAMINE again"
+            return Plan(problem=choice.reason, hint=hint), ""
         return choice.fit, choice.reason
     asked = next((file.model for file in files if file.model.id == settings.model), None)
     if asked is None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from appliance.agent.link import Endpoint, Link, Refused
+from appliance.agent.link.frames import OUTBOX_FRAMES
 from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlinked
 from iamine.identity import Identity, fingerprint
 from iamine.ids import JobId, ModelId
@@ -55,6 +58,14 @@ class Machine:
     async def until_linked(self, times: int = 1) -> None:
         async def wait() -> None:
             while sum(isinstance(state, Linked) for state in self.states) < times:
+                self.happened.clear()
+                await self.happened.wait()
+
+        await asyncio.wait_for(wait(), 5)
+
+    async def until(self, wanted: Callable[[LinkState], bool]) -> None:
+        async def wait() -> None:
+            while not any(wanted(state) for state in self.states):
                 self.happened.clear()
                 await self.happened.wait()
 
@@ -205,10 +216,47 @@ async def test_closing_while_waiting_for_a_pool_that_is_away_is_quick(tmp_path: 
     endpoint = Endpoint(url="ws://127.0.0.1:9/v1/workers/connect", pins=tmp_path / "pool.json")
     link = Link(endpoint=endpoint, identity=Identity.from_seed(bytes(32)), owner=machine, random=lambda: 0.99)
     async with running(link):
-        while not any(isinstance(state, Unlinked) for state in machine.states):
-            machine.happened.clear()
-            await asyncio.wait_for(machine.happened.wait(), 5)
+        await machine.until(lambda state: isinstance(state, Unlinked))
     assert "cannot reach" in next(state.reason for state in machine.states if isinstance(state, Unlinked))
+
+
+async def test_a_pool_that_reads_nothing_is_left_and_tried_again(tmp_path: Path) -> None:
+    machine = Machine()
+    async with TinyPool(listen) as pool:
+        link = make(pool, machine, tmp_path)
+        async with running(link):
+            await machine.until_linked()
+            for _ in range(OUTBOX_FRAMES + 1):
+                link.send(Heartbeat(running=0))
+            await machine.until_linked(times=2)
+    assert any(isinstance(state, Unlinked) and "unread" in state.reason for state in machine.states)
+
+
+async def test_nonsense_from_the_pool_is_answered_with_a_goodbye_and_tried_again(tmp_path: Path) -> None:
+    async def nonsense(_: TinyPool, socket: ServerConnection) -> None:
+        await socket.send("nonsense")
+        await socket.wait_closed()
+
+    machine = Machine()
+    async with TinyPool(nonsense, listen) as pool, running(make(pool, machine, tmp_path)):
+        await machine.until_linked(times=2)
+        goodbye = await pool.until(lambda message: isinstance(message, Goodbye))
+    assert isinstance(goodbye, Goodbye)
+    assert goodbye.code == "malformed"
+
+
+async def test_an_address_that_is_no_pool_is_told(tmp_path: Path) -> None:
+    def refuse(connection: ServerConnection, _: Request) -> Response:
+        return connection.respond(404, "nothing here")
+
+    machine = Machine()
+    async with serve(ServerConnection.wait_closed, "127.0.0.1", 0, process_request=refuse) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        endpoint = Endpoint(url=f"ws://127.0.0.1:{port}/x", pins=tmp_path / "pool.json")
+        link = Link(endpoint=endpoint, identity=Identity.from_seed(bytes(32)), owner=machine, random=lambda: 0.5)
+        async with running(link):
+            await machine.until(lambda state: isinstance(state, Unlinked))
+    assert "HTTP 404" in next(state.reason for state in machine.states if isinstance(state, Unlinked))
 
 
 async def test_what_is_sent_without_a_session_is_dropped(tmp_path: Path) -> None:

@@ -62,6 +62,10 @@ def test_a_model_that_is_not_at_hand_is_said_so_with_what_is() -> None:
     assert "none" in plan(settings(model="other"), machine(), []).problem
 
 
+def test_without_any_file_it_is_said_where_to_put_one() -> None:
+    assert "/data/models" in plan(settings(), machine(), []).hint
+
+
 def test_what_does_not_fit_is_not_loaded() -> None:
     for chosen in (settings(), settings(model="large")):
         found = plan(chosen, machine(GB), [LARGE])
