@@ -59,7 +59,7 @@ async def test_a_client_that_leaves_frees_its_slot_within_250_ms(how: str, when:
         await pool.dispatch.drain(1.0)
         assert [done.status for done in pool.records.finished] == ["cut"]
         assert pool.hub.taken == 0
-        assert [task for task in asyncio.all_tasks() if "stream._next" in str(task.get_coro())] == []
+        assert [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == "_next"] == []
         if how == "half":
             writer.close()
 
