@@ -26,6 +26,7 @@ def main(arguments: list[str]) -> int:
     # GOMP reads it when its library is loaded. Spinning threads cost 84 ms a token on a busy machine, passive ones 1 ms
     # (2 shared cores, November 2026).
     os.environ["OMP_WAIT_POLICY"] = "passive"
+    os.environ["GGML_NO_BACKTRACE"] = "1"  # else a failing assertion starts gdb, which takes seconds and prints memory
     from appliance.agent.engine.serve import serve  # after the environment: this loads llama.cpp
 
     connection = socket.socket(fileno=options.fd) if options.fd is not None else _accept_one(options.socket)

@@ -24,6 +24,7 @@ from iamine.wire.messages import Cancel, Failed, Finished, Job, Progress, Sequen
 
 GRAMMAR_POLL_S = 0.002  # a verdict takes about 0.05 ms: waiting a moment keeps the sequence in step with the others
 MAX_LOST_STEPS = 3
+CATCH_UP_S = 0.05  # a capped sequence that was late may be early by so much afterwards
 
 
 class ContextLost(Exception):
@@ -286,7 +287,7 @@ class Decoder:
         if taken.step is not None:
             self._steps.append(taken.step)
         if self._limits.max_tps is not None:
-            running.due = max(running.due, time.monotonic() - 1.0) + 1.0 / self._limits.max_tps
+            running.due = max(running.due, time.monotonic() - CATCH_UP_S) + 1.0 / self._limits.max_tps
         if taken.finished is not None:
             self._finished.append(taken.finished)
             self._release(running)

@@ -63,7 +63,8 @@ def _schema_gbnf(text: str) -> str:
 
 def _convert(schema: Any) -> str:
     """llama-cpp-python's own conversion with its two known faults mended; raises whatever it does."""
-    converter: Any = SchemaConverter(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
+    make: Any = SchemaConverter  # untyped
+    converter = make(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
     converter._format_literal = _literal
     converter.visit(converter.resolve_refs(schema, "schema"), "")
     if "char" in converter._rules:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 MAX_LOG_LINES = 200
+LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR
 MAX_META_BYTES = 1024 * 1024  # the longest metadata text taken (a chat template)
 CONTROL = c.LLAMA_TOKEN_ATTR_CONTROL | c.LLAMA_TOKEN_ATTR_UNKNOWN
 USER_DEFINED = c.LLAMA_TOKEN_ATTR_USER_DEFINED
@@ -31,20 +32,23 @@ class LogRing:
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=MAX_LOG_LINES)
+        self._errors: deque[str] = deque(maxlen=MAX_LOG_LINES)
         self.echo = False
         self._callback = c.llama_log_callback(self._take)  # kept: C holds only the pointer
 
     def install(self) -> None:
         c.llama_log_set(self._callback, ctypes.c_void_p(0))
 
-    def tail(self, count: int = 4) -> str:
-        """The last lines in one line."""
-        return " | ".join(list(self.lines)[-count:])
+    def tail(self, count: int = 3) -> str:
+        """The last errors, or whatever was said last, in one line."""
+        return " | ".join(list(self._errors or self.lines)[-count:])
 
     def _take(self, level: int, text: bytes, _user: object) -> None:
-        line = text.decode("utf-8", "replace").strip()
-        if line and line.strip("."):
+        line = " ".join(text.decode("utf-8", "replace").split())
+        if line.strip("."):
             self.lines.append(line)
+            if level == LOG_ERROR:
+                self._errors.append(line)
         if self.echo and line:
             sys.stderr.write(line + "\n")
 

@@ -13,6 +13,7 @@ MAGIC = b"GGUF"
 DEFAULT_SLOTS = 8
 BATCH_TOKENS = 512
 MAX_SLOTS = 256  # llama.cpp's LLAMA_MAX_SEQ in 0c1e57098
+MAX_CELLS = 64 * 1024 * 1024  # tokens of all contexts; llama.cpp takes 40 bytes a cell before it asks for the real memory
 TEST_PROMPT_TOKENS = 128
 TEST_DECODE_TOKENS = 16
 TEST_S = 1.0  # a part of the self-test ends after this long
@@ -46,11 +47,13 @@ def load(wanted: Load, logs: LogRing) -> Ready:
         hint = "The file may be cut off, or made for a newer llama.cpp: check its SHA-256 and download it again."
         raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", hint) from error
     options = context_options(wanted, model)
+    too_large = f"Ask for less than {options.slots} slots of {options.context_tokens} tokens, or use a smaller model."
+    if options.slots * options.context_tokens > MAX_CELLS:
+        raise CannotLoad(f"{path.name}: a context of so many tokens is beyond any machine", too_large)
     try:
         context = Context(model, options)
     except LlamaError as error:
-        hint = f"Ask for less than {options.slots} slots of {options.context_tokens} tokens, or use a smaller model."
-        raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", hint) from error
+        raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", too_large) from error
     template = model.meta("tokenizer.chat_template") if wanted.kind == "chat" else None
     preparer = Preparer(model.vocabulary, template, kind=wanted.kind, context_tokens=options.context_tokens)
     return Ready(model=model, context=context, preparer=preparer, loaded=_loaded(wanted, model, context, preparer))
