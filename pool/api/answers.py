@@ -65,7 +65,8 @@ async def _answer(
         request.ctx.request_id = answer.job
         if asked.stream:
             writer = Writer(dialect.chunks(answer.head, include_usage=asked.include_usage), include_usage=asked.include_usage)
-            done = await Streamed(answer, writer, desk.settings, measure.first).run(request)
+            constrained = asked.sampling.grammar is not None
+            done = await Streamed(answer, writer, desk.settings, measure.first, constrained=constrained).run(request)
             measure.usage = None if done is None else done.usage
             return None
         choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)

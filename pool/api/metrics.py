@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -25,13 +25,14 @@ class _HubFigures(Collector):
         offered = sum(1 for card in self._hub.models() if card.workers)
         yield GaugeMetricFamily("iamine_models", "Models offered by at least one worker now.", value=offered)
         for name, value in self._counters().items():
-            yield CounterMetricFamily(f"iamine_{name}", "Counted by the hub.", value=value)
+            yield CounterMetricFamily(f"iamine_hub_{name}", "Counted by the hub.", value=value)
 
 
 class Metrics:
     """The counters of one pool, in a registry of their own."""
 
     def __init__(self, hub: HubView, counters: Counters) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter that nobody asks for
         self._registry = CollectorRegistry()
         self._registry.register(_HubFigures(hub, counters))
         registry = self._registry

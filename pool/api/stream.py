@@ -51,14 +51,21 @@ async def _next(answer: Answer) -> AnswerEvent:
 
 
 class Streamed:
-    """One answer on its way to one client; `on_first` is called when its first token is there."""
+    """One answer on its way to one client; `on_first` is called when its first token is there.
 
-    def __init__(self, answer: Answer, writer: Writer, settings: Settings, on_first: Callable[[], None]) -> None:
+    `constrained`: the answer has a grammar. Workers compile it after they took the prompt, so only a token shows that
+    it is a good one.
+    """
+
+    def __init__(
+        self, answer: Answer, writer: Writer, settings: Settings, on_first: Callable[[], None], *, constrained: bool
+    ) -> None:
         self._answer = answer
         self._ticking = Ticking(answer)
         self._writer = writer
         self._settings = settings
         self._on_first = on_first
+        self._constrained = constrained
         self._told: Waiting | Reading | None = None
 
     async def run(self, request: Request) -> Done | None:
@@ -82,7 +89,7 @@ class Streamed:
             event = await self._ticking.next(max(0.0, until - clock()))
             if isinstance(event, Waiting | Reading):
                 self._told = event
-            else:
+            elif not (self._constrained and isinstance(event, Accepted)):
                 return event
 
     async def _tell(self, event: AnswerEvent | None, send: Send) -> Done | None:

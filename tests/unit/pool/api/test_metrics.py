@@ -10,8 +10,15 @@ def test_the_hubs_own_counters_are_told_with_the_prefix() -> None:
     hub = FakeHub()
     hub.queued = 3
     text = Metrics(hub, lambda: {"zombies": 2.0}).text().decode()
-    assert "iamine_zombies_total 2.0" in text
+    assert "iamine_hub_zombies_total 2.0" in text
     assert "iamine_queued_jobs 3.0" in text
+    assert "_created" not in text
+
+
+def test_no_figure_is_told_twice() -> None:
+    text = Metrics(FakeHub(), lambda: {"tokens": 1.0, "answers": 2.0}).text().decode()
+    names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(("end", "whole"), [("complete", 1), ("failed", 0), ("cut", 0)])

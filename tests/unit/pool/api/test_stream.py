@@ -10,6 +10,7 @@ from fakes.poolserver import served
 from fakes.records import KEY
 
 from pool.api.settings import Settings
+from pool.errors import InvalidRequest
 from pool.routing.types import Begun, Delta, JobOrder, Prefilled
 
 BEGUN = Begun(worker=WORKER, epoch=1, prompt_tokens=7, cached_tokens=2)
@@ -62,3 +63,16 @@ async def test_a_fault_of_ours_ends_the_stream_with_an_error_event() -> None:
 
     lines = await told(script)
     assert json.loads(lines[-1][6:])["error"]["code"] == "internal_error"
+
+
+async def test_a_bad_grammar_is_a_status_though_a_worker_took_the_prompt() -> None:
+    bad = InvalidRequest("no rule `root`", param="grammar")
+    body = BODY | {"grammar": "root ::="}
+    async with served() as pool:
+        pool.hub.script = lambda _order: [BEGUN, 0.05, bad]
+        async with httpx.AsyncClient(base_url=pool.url, headers={"authorization": f"Bearer {KEY}"}) as http:
+            reply = await http.post("/v1/chat/completions", json=body)
+            assert (reply.status_code, reply.json()["error"]["param"]) == (400, "grammar")
+            pool.hub.script = lambda _order: [BEGUN, *answering("x")[1:]]
+            good = await http.post("/v1/chat/completions", json=body)
+            assert good.text.endswith("data: [DONE]\n\n")
