@@ -13,12 +13,14 @@ from typing import Any
 
 from iamine import paths
 from iamine.errors import IamineError
-from iamine.local import Address, Client, banner, free_port, is_answering, offered_model, read_client
+from iamine.local import Address, AddressUnusable, Client, banner, free_port, is_answering, offered_model, read_client
 from iamine.lockfile import LockFile
 from iamine.supervisor import Service, Supervisor, say_to_stderr
 
 OLDEST_PYTHON_OF_THE_POOL = (3, 11)
 CONFIGURATION_EXIT = 2  # the pool's way to say: starting me again does not help
+POOL_LOCK = "database-owner.lock"  # held by the pool that owns the data folder
+OLD_POOL_WAIT_S = 8.0
 POOL_STOP_S = 10.0  # its own grace, and the database's shutdown
 WORKER_STOP_S = 5.0
 MODEL_WAIT_S = 60.0
@@ -60,11 +62,27 @@ def run(options: argparse.Namespace) -> int:
         raise UpError(f"another `iamine up` runs on {data_dir}", hint="stop it, or name another folder: --data-dir DIR")
     try:
         address = Address(host=options.host, port=options.port or free_port(options.host))
-        address.check_free()
+        wait_for_port(address, data_dir)
         workers = [worker_service(address, data_dir, number) for number in range(1, options.workers + 1)]
         return asyncio.run(Up(address, data_dir, pool_service(address, data_dir), workers).run())
     finally:
         lock.release()
+
+
+def wait_for_port(address: Address, data_dir: Path, wait_s: float = OLD_POOL_WAIT_S) -> None:
+    """Is the port free? The pool of an `up` that was killed may need a moment to leave it. Raises: AddressUnusable."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return address.check_free()
+        except AddressUnusable:
+            old_pool = LockFile(data_dir / POOL_LOCK)
+            if old_pool.try_take():  # nobody of ours: a stranger has the port
+                old_pool.release()
+                raise
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_S)
 
 
 class Up:
@@ -164,7 +182,9 @@ def pool_service(address: Address, data_dir: Path) -> Service:
 def worker_service(address: Address, data_dir: Path, number: int) -> Service:
     """Worker `number` (from 1) as a child, with its own identity and folder."""
     folder = paths.private_dir(data_dir / "workers" / str(number))
-    options = ("--pool", address.url, "--data-dir", str(folder), "--name", f"{socket.gethostname()}-{number}")
+    models = paths.private_dir(data_dir / "models")  # one folder for all of them
+    name = f"{socket.gethostname()}-{number}"
+    options = ("--pool", address.url, "--data-dir", str(folder), "--models-dir", str(models), "--name", name)
     return Service(
         name=f"worker-{number}",
         command=(sys.executable, "-m", "iamine", "worker", "--auto", *options),

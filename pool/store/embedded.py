@@ -19,8 +19,8 @@ from pool.store.errors import DataDirInUse, PostgresFailed
 
 log = logging.getLogger(__name__)
 
-OWNER_LOCK = "database-owner.lock"
-OWNER_WAIT_S = 3.0  # `account create` owns the data for a moment
+OWNER_LOCK = "database-owner.lock"  # iamine.up looks at it, too
+OWNER_WAIT_S = 8.0  # a pool that was told to stop needs a moment; `account create` owns the data for one, too
 STALE_WAIT_S = 15.0  # a dead pool's postgres gets its death signal and stops; its last checkpoint takes a while
 STOP_WAIT_S = 5.0
 START_ATTEMPTS = 5

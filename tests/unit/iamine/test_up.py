@@ -1,12 +1,14 @@
 """What `up` starts, and what it refuses; whole runs are in tests/integration/up."""
 
 import argparse
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from iamine import up
-from iamine.local import Address
+from iamine.local import Address, AddressUnusable
 from iamine.lockfile import LockFile
 
 ADDRESS = Address(host="0.0.0.0", port=8001)
@@ -43,6 +45,28 @@ def test_a_second_up_on_the_same_data_is_refused(tmp_path: Path) -> None:
         up.run(options(tmp_path))
     assert "--data-dir" in caught.value.hint
     lock.release()
+
+
+def test_a_port_that_a_stranger_has_is_told_at_once(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(AddressUnusable):
+            up.wait_for_port(Address(host="127.0.0.1", port=taken.getsockname()[1]), tmp_path)
+
+
+def test_a_port_that_the_old_pool_is_leaving_is_waited_for(tmp_path: Path) -> None:
+    old_pool = LockFile(tmp_path / up.POOL_LOCK)
+    assert old_pool.try_take()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = Address(host="127.0.0.1", port=taken.getsockname()[1])
+        with pytest.raises(AddressUnusable):
+            up.wait_for_port(address, tmp_path, wait_s=0.0)
+        threading.Timer(0.05, taken.close).start()
+        up.wait_for_port(address, tmp_path)
+    old_pool.release()
 
 
 @pytest.mark.parametrize("workers", ["-1", "1000"])
