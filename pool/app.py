@@ -65,10 +65,12 @@ class Pool:
             stack.callback(hub.close)
             dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits())
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
-            listener = await self._listen(hub, dispatch, store)
+            readiness = Readiness(store)
+            listener = await self._listen(hub, dispatch, store, readiness)
             stack.push_async_callback(listener.close, self._config.shutdown_grace_s / 2)
             base_url = f"http://{_dialable(self._config.host)}:{listener.port}/v1"
             await ensure_owner(store, self._config.data_path, base_url)
+            readiness.begun = True
             log.info("pool %s serves at %s", __version__, base_url)
             ticker = asyncio.create_task(_tick(hub))
             stack.callback(ticker.cancel)
@@ -100,14 +102,14 @@ class Pool:
             on_hello=lambda worker, hello: self._soon(_remember(store, catalogue, worker, hello)),
         )
 
-    async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store) -> Listener:
+    async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, readiness: "Readiness") -> Listener:
         app: App = Sanic("iamine-pool", configure_logging=False)
         attach(
             app,
             dispatch=dispatch,
             keys=store.accounts,
             hub=hub,
-            health=Readiness(store),
+            health=readiness,
             settings=self._settings(),
             counters=lambda: dataclasses.asdict(hub.tally),
             started_s=time.time(),
@@ -143,13 +145,16 @@ class Pool:
 
 
 class Readiness:
-    """Ready is: the listener answers (or nobody could ask) and the database does too."""
+    """Ready is: the start is over (client.json is written), the listener answers, and so does the database."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.begun = False
 
     async def unready(self) -> str | None:
         """Why the pool cannot take requests; None when it can."""
+        if not self.begun:
+            return "the pool is starting"
         return None if await self._store.healthy() else "the database does not answer"
 
 
