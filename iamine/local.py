@@ -103,17 +103,18 @@ def offered_model(client: Client) -> str | None:
 
 
 def choose_model(answer: bytes) -> str | None:
-    """The id of the first chat model (or else the first one) in a /v1/models answer; None when nothing is offered."""
+    """The first chat model (or else the first one) that a worker offers, in a /v1/models answer; None when there is none."""
     try:
         models: list[dict[str, Any]] = json.loads(answer)["data"]
-        ids = [str(model["id"]) for model in sorted(models, key=_rank) if model.get("workers", 1)]
+        offered = [(str(model["id"]), model.get("x_iamine", {})) for model in models]
+        ids = [name for name, about in sorted(offered, key=_rank) if about.get("workers", 1)]
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return ids[0] if ids else None
 
 
-def _rank(model: dict[str, Any]) -> int:
-    return ["chat", "completion", "embedding"].index(model["kind"]) if model.get("kind") in ("completion", "embedding") else 0
+def _rank(offer: tuple[str, dict[str, Any]]) -> bool:
+    return offer[1].get("kind", "chat") != "chat"
 
 
 def _get(url: str, headers: dict[str, str]) -> bytes | None:

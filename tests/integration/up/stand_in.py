@@ -35,7 +35,7 @@ def service(
 
 class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = json.dumps({"data": [{"id": "mote", "workers": 1}]}).encode()
+        body = json.dumps({"data": [{"id": "mote", "x_iamine": {"workers": 1}}]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

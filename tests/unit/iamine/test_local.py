@@ -52,12 +52,12 @@ def test_nobody_there_is_no_answer() -> None:
 
 
 def test_a_chat_model_is_preferred() -> None:
-    models = [{"id": "e", "kind": "embedding"}, {"id": "c", "kind": "chat"}]
+    models = [{"id": "e", "x_iamine": {"kind": "embedding"}}, {"id": "c", "x_iamine": {"kind": "chat"}}]
     assert choose_model(json.dumps({"data": models}).encode()) == "c"
 
 
 def test_a_model_without_workers_is_not_offered() -> None:
-    assert choose_model(b'{"data": [{"id": "a", "workers": 0}, {"id": "b", "workers": 1}]}') == "b"
+    assert choose_model(b'{"data": [{"id": "a", "x_iamine": {"workers": 0}}, {"id": "b"}]}') == "b"
 
 
 @pytest.mark.parametrize("answer", [b'{"data": []}', b"{}", b"<html>", b"[]", b'{"data": [1]}'])
