@@ -114,7 +114,7 @@ def choose_model(answer: bytes) -> str | None:
 
 
 def _rank(offer: tuple[str, dict[str, Any]]) -> bool:
-    return offer[1].get("kind", "chat") != "chat"
+    return bool(offer[1].get("kind", "chat") != "chat")
 
 
 def _get(url: str, headers: dict[str, str]) -> bytes | None:
