@@ -10,6 +10,7 @@ from sanic.response import empty, raw
 
 from pool import errors
 from pool.api.ports import App
+from pool.api.replies import request_id
 from pool.errors import PoolError
 from pool.openai.objects import error_json
 
@@ -34,7 +35,7 @@ def _respond(request: Request, error: Exception) -> HTTPResponse:
         return empty(204, headers={"allow": allowed(error)})
     told = translate(error, request)
     if told.status >= 500 and not isinstance(told, errors.Unavailable):
-        log_failure(getattr(request.ctx, "request_id", "-"), error)
+        log_failure(request_id(request), error)
     return raw(error_json(told), told.status, headers(told, error), JSON)
 
 
@@ -83,8 +84,8 @@ def _refused(error: sanic_errors.SanicException) -> PoolError:
     return told
 
 
-def log_failure(request_id: str, error: BaseException) -> None:
+def log_failure(name: str, error: BaseException) -> None:
     """Name the error and where it came from; never its message, which may quote what somebody asked."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     where = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames))
-    log.error("%s failed: %s at %s", request_id, type(error).__name__, where)
+    log.error("%s failed: %s at %s", name, type(error).__name__, where)

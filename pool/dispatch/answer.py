@@ -8,11 +8,12 @@ from iamine.ids import JobId
 from pool.dispatch.choice import Choice
 from pool.dispatch.events import Accepted, AnswerEvent, ChoiceEnded, Done
 from pool.dispatch.merged import Merged
+from pool.dispatch.orders import name_param
 from pool.dispatch.ports import JobStream, Status
 from pool.dispatch.record import Record
 from pool.errors import AnswerLost
 from pool.openai.types import Head, Origin, Span, Usage
-from pool.routing.types import Segment
+from pool.routing.types import JobOrder, Segment
 
 RECORD_WAIT_S = 2.0  # how long a whole answer waits for its record; the record goes on without it after that
 
@@ -21,10 +22,19 @@ class Answer:
     """Iterate it for AnswerEvents; close it whatever happens: that frees the slots at once and records the end."""
 
     def __init__(
-        self, *, job: JobId, head: Head, choices: Sequence[Choice], streams: Sequence[JobStream], record: Record, samples: int
+        self,
+        *,
+        job: JobId,
+        head: Head,
+        orders: Sequence[JobOrder],
+        choices: Sequence[Choice],
+        streams: Sequence[JobStream],
+        record: Record,
+        samples: int,
     ) -> None:
         self.job = job
         self.head = head
+        self._orders = orders
         self._choices = choices
         self._streams = streams
         self._record = record
@@ -60,6 +70,8 @@ class Answer:
             return  # what a stream says after its choice was ended by us
         if item is None or isinstance(item, Exception):
             self._close("failed")
+            if item is not None:
+                name_param(item, self._orders[number])
             raise item or AnswerLost("The answer broke off; asking again is safe.")
         told = choice.on(item)
         self._pending.extend(event for event in told if self._may_tell(event))

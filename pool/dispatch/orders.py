@@ -76,6 +76,16 @@ def embedding_order(request: EmbeddingsRequest, card: ModelCard, asker: Asker) -
     return _order(card, asker, EmbeddingWork(inputs=request.inputs), Sampling(max_tokens=0), 0, 1, estimate)
 
 
+def name_param(error: Exception, order: JobOrder) -> None:
+    """Say which parameter a worker's refusal is about: everything but the prompt's length and the grammar was checked."""
+    if not isinstance(error, InvalidRequest) or error.param is not None:
+        return
+    if isinstance(error, ContextTooLong):
+        error.param = "messages" if isinstance(order.work, ChatWork) else "prompt"
+    elif order.sampling.grammar is not None:
+        error.param = "grammar" if order.sampling.grammar.kind == "gbnf" else "response_format"
+
+
 def _order(card: ModelCard, asker: Asker, work: Work, sampling: Sampling, index: int, count: int, estimate: int) -> JobOrder:
     return JobOrder(
         job=asker.job if count == 1 else JobId(f"{asker.job}.{index}"),

@@ -77,7 +77,9 @@ class Dispatch:
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
         )
-        answer = Answer(job=asker.job, head=head, choices=choices, streams=streams, record=record, samples=samples)
+        answer = Answer(
+            job=asker.job, head=head, orders=orders, choices=choices, streams=streams, record=record, samples=samples
+        )
         try:
             await record.begun()
         except BaseException:

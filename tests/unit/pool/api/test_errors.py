@@ -131,4 +131,4 @@ async def test_a_handler_that_breaks_tells_and_logs_nothing_of_what_was_asked(
     reply = await http.get("/readyz")
     assert (reply.status_code, reply.json()["error"]["code"]) == (500, "internal_error")
     assert "secret" not in reply.text + caplog.text
-    assert "ValueError" in caplog.text
+    assert f"{reply.headers['x-request-id']} failed: ValueError" in caplog.text

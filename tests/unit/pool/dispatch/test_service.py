@@ -275,6 +275,14 @@ async def test_an_error_of_one_choice_ends_them_all(n: int) -> None:
     assert (bench.statuses(), bench.hub.taken) == (["failed"], 0)
 
 
+async def test_a_prompt_that_does_not_fit_is_named() -> None:
+    bench = Bench()
+    bench.hub.script = lambda _order: [ContextTooLong("too long")]
+    with pytest.raises(ContextTooLong) as caught:
+        await bench.tell(chat())
+    assert caught.value.param == "messages"
+
+
 async def test_closing_twice_records_once() -> None:
     bench = Bench()
     answer = await bench.dispatch.chat(chat(), ACCOUNT)
