@@ -4,9 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iamine.wire.messages import Grammar
 from pool.errors import InvalidRequest
+from pool.openai import chat
+from pool.openai.accepted import REFUSED_CHAT
 from pool.openai.chat import parse_chat
 from pool.openai.types import ChatRequest
 
@@ -195,6 +199,24 @@ def test_tools_and_a_grammar_exclude_each_other_unless_no_tool_may_be_called(fie
     tools = [{"type": "function", "function": {"name": "f"}}]
     assert refused(tools=tools, **fields).param == next(iter(fields))
     assert parse(tools=tools, tool_choice="none", **fields).sampling.grammar is not None
+
+
+_numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+_scalars = st.none() | st.booleans() | _numbers | st.text(max_size=5)
+_words = st.sampled_from(["type", "role", "content", "text", "function", "name", "user", "json_schema", "schema", "id"])
+_anything = st.recursive(
+    _scalars | _words, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=4), max_leaves=8
+)
+_PARAMETERS = sorted(chat._KNOWN | REFUSED_CHAT.keys() | {"foo"})
+
+
+@given(st.dictionaries(st.sampled_from(_PARAMETERS), _anything, max_size=5))
+def test_anything_is_read_or_refused_by_a_path_that_begins_with_a_parameter(fields: dict[str, Any]) -> None:
+    try:
+        parse(**fields)
+    except InvalidRequest as error:
+        assert error.param is not None
+        assert error.param.split(".")[0].split("[")[0] in _PARAMETERS
 
 
 @pytest.mark.parametrize("body", [b"", b"nope", b"[1]", b'{"model": "m", "temperature": NaN}'])
