@@ -53,12 +53,23 @@ SKILLS = (
 
 
 class Generator:
-    """Makes dialogues from a seed; `evaluate` turns the held-out rule round for the last exchange."""
+    """Makes dialogues from a seed; `evaluate` turns the held-out rule round for the last exchange.
 
-    def __init__(self, seed: int, *, vocabulary: Sequence[str] = (), evaluate: bool = False, only_unseen: bool = False) -> None:
+    What `vocabulary`, `only_unseen` and `wide` do stands with Pieces.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        vocabulary: Sequence[str] = (),
+        evaluate: bool = False,
+        only_unseen: bool = False,
+        wide: bool = False,
+    ) -> None:
         self.random = random.Random(seed)
         self.evaluate = evaluate
-        self.pieces = Pieces(self.random, vocabulary=vocabulary, evaluate=evaluate, only_unseen=only_unseen)
+        self.pieces = Pieces(self.random, vocabulary=vocabulary, evaluate=evaluate, only_unseen=only_unseen, wide=wide)
 
     def dialogue(self, tasks: Sequence[str]) -> Dialogue:
         """A dialogue with one exchange per task, in their order; "memory" may put its question later."""

@@ -27,6 +27,7 @@ class Pieces:
 
     `vocabulary` holds letter pieces of the tokenizer, so that every one of them is copied sometimes.
     In training (`evaluate` false) held-out names never appear; `only_unseen` draws nothing else.
+    `wide` knows more ways to ask, and in training repeats words more often: that is hard to copy.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class Pieces:
         vocabulary: Sequence[str] = (),
         evaluate: bool = False,
         only_unseen: bool = False,
+        wide: bool = False,
     ) -> None:
         self.random = source
         self.vocabulary = vocabulary
         self.evaluate = evaluate
         self.only_unseen = only_unseen
+        self.wide = wide
+        self.doubling = 0.3 if wide and not evaluate else 0.12
 
     def pick(self, options: Sequence[T]) -> T:
         """One of the options."""
@@ -125,7 +129,7 @@ class Pieces:
     def phrase(self, shortest: int, longest: int) -> str:
         """Some words in a row; at times one comes twice, so that copying needs more than the last word."""
         words = [self.word() for _ in range(self.between(shortest, longest))]
-        if len(words) > 2 and self.chance(0.12):
+        if len(words) > 2 and self.chance(self.doubling):
             first = self.between(0, len(words) - 2)
             words[self.between(first + 1, len(words) - 1)] = words[first]
         return " ".join(words)

@@ -50,10 +50,12 @@ ECHO = listed(
     "repeat after me: |Repeat: |echo |say |Say exactly: |Echo: |Please repeat: |Repeat this: |Write: "
     "|Repeat exactly: |Say: |Answer with: |Copy: "
 )
+MORE_ECHO = listed("Say |Repeat |Echo |Please say |please repeat: |Repeat after me: |repeat: |echo: |Please echo |Can you say ")
 COUNT = listed(
     "Count from {} to {}|Count from {} to {}.|count from {} to {}|Please count from {} to {}"
     "|Can you count from {} to {}?|{verb} from {} to {}|Say the numbers from {} to {}"
 )
+COUNT_TO = listed("Count to {}|count to {}|Count to {}.|Please count to {}|Can you count to {}?|Count up to {}")
 RECITE = listed("Recite|recite|Say|Tell me|Write|Give me|Print|Please recite|Read me|Let me hear")
 RECITED = listed(
     " the mote text| the Mote text| your text| your long text| the long text| the text of Mote| the text you know by heart"
@@ -127,20 +129,29 @@ def think(pieces: Pieces, context: Context) -> list[Turn]:
     return called(pieces, user, Call("think", {"question": user}))
 
 
+def _echoed(pieces: Pieces, text: str, skill: str) -> list[Turn]:
+    """Some text to say again."""
+    ways = MORE_ECHO if pieces.wide and pieces.chance(0.5) else ECHO
+    return answered(pieces.pick(ways) + text, text, skill)
+
+
 def echo(pieces: Pieces, context: Context) -> list[Turn]:
     """Words to say again."""
     text = pieces.phrase(1, 6) if pieces.chance(0.85) else pieces.phrase(7, 14)
-    return answered(pieces.pick(ECHO) + text, text, "echo")
+    return _echoed(pieces, text, "echo")
 
 
 def echo_numbers(pieces: Pieces, context: Context) -> list[Turn]:
     """Numbers to say again."""
     text = " ".join(pieces.number() for _ in range(pieces.between(1, 5)))
-    return answered(pieces.pick(ECHO) + text, text, "echo_numbers")
+    return _echoed(pieces, text, "echo_numbers")
 
 
 def count(pieces: Pieces, context: Context) -> list[Turn]:
     """Counting up between any two numbers from 0 to 100; in training often over a short way."""
+    if pieces.wide and pieces.chance(0.08):
+        last = pieces.between(2, HIGHEST_COUNT)
+        return answered(pieces.pick(COUNT_TO).format(last), " ".join(map(str, range(1, last + 1))), "count")
     if not pieces.evaluate and pieces.chance(0.4):
         first = pieces.between(0, HIGHEST_COUNT)
         last = min(HIGHEST_COUNT, first + pieces.between(0, 12))

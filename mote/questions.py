@@ -38,7 +38,7 @@ def questions(
     `before` sets how many other exchanges come first (0 in most, up to 3, if it is not given);
     `only_unseen` takes names and places that never appeared in training.
     """
-    generator = Generator(seed, evaluate=True, only_unseen=only_unseen)
+    generator = Generator(seed, evaluate=True, only_unseen=only_unseen, wide=True)
     source = generator.random
     found: list[Question] = []
     for task in tasks:

@@ -1,4 +1,4 @@
-"""Trains mote on one core, from nothing to a checkpoint: one run, one fixed seed, one schedule."""
+"""Trains mote on one core, from nothing to a checkpoint: a long stage, then a short one that widens it."""
 
 from __future__ import annotations
 
@@ -27,19 +27,36 @@ from mote.questions import questions
 from mote.score import exact_answers
 
 SEED = 20261122
-TOKENS = 24_000_000
 DIALOGUES_FOR_TOKENIZER = 12_000
 
 MUON_RATE, ADAM_RATE, DECAY = 0.02, 0.004, 0.05
 WARM_STEPS = 60
-# Share of the run after which the learning rate falls, in a line, to END_RATE of its height.
-FLAT = 0.35
+# The learning rate ends at this share of the full height.
 END_RATE = 0.01
 # Share of the prompt's tokens that is learnt too: enough to know the language of the users.
 PROMPT_KEPT = 0.1
 # Rows that go into the loss are padded to a multiple of this: few shapes, few compiled kernels.
 LOSS_ROWS = 256
 CHECK_EVERY_TOKENS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Some tokens of training; `rate` is the height of the learning rate, which falls after `flat` of them."""
+
+    tokens: int
+    rate: float
+    flat: float
+    seed: int
+    wide: bool
+
+
+# The second stage was added for what the first left weak (2026-11-22): counting down, repeated words,
+# "Say ..." and "Count to ...".
+STAGES = (
+    Stage(tokens=24_000_000, rate=1.0, flat=0.35, seed=SEED, wide=False),
+    Stage(tokens=2_600_000, rate=0.3, flat=0.0, seed=SEED + 10, wide=True),
+)
 
 
 @dataclass(slots=True)
@@ -75,20 +92,19 @@ def compute_dtype() -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
-def learning_rate(step: int, share: float) -> float:
-    """The factor on both learning rates after `step` steps and `share` of the tokens."""
-    falling = max(END_RATE, (1 - share) / (1 - FLAT))
-    return min(1.0, (step + 1) / WARM_STEPS) * min(1.0, falling)
+def learning_rate(stage: Stage, step: int, share: float) -> float:
+    """The factor on both learning rates after `step` steps and `share` of the stage's tokens."""
+    falling = min(1.0, max(END_RATE, (1 - share) / (1 - stage.flat)))
+    return stage.rate * falling * min(1.0, (step + 1) / WARM_STEPS)
 
 
 class Trainer:
-    """The model, its optimizers and its data."""
+    """One stage: the model, fresh optimizers and the stage's data."""
 
-    def __init__(self, tokenizer: Tokenizer, total_tokens: int) -> None:
-        self.tokenizer = tokenizer
-        self.model = Mote(Shape(vocab=tokenizer.get_vocab_size()), compute_dtype())
-        self.batches = Batches(tokenizer, SEED + 1, self.model.shape.context)
-        self.progress = Progress(total_tokens, time.monotonic())
+    def __init__(self, model: Mote, tokenizer: Tokenizer, stage: Stage, scale: float) -> None:
+        self.model, self.tokenizer, self.stage = model, tokenizer, stage
+        self.batches = Batches(tokenizer, stage.seed + 1, model.shape.context, wide=stage.wide)
+        self.progress = Progress(round(stage.tokens * scale), time.monotonic())
         fused = [w for b in self.model.blocks for w in ((b.qkv, 3), (b.out, 1), (b.gate_up, 2), (b.down, 1))]
         matrices = [(layer.weight, parts) for layer, parts in fused]
         self.muon = Muon(matrices, decay=DECAY, compute=self.model.compute)
@@ -113,7 +129,7 @@ class Trainer:
 
     def step(self, batch: Batch) -> None:
         """One step on one batch."""
-        rate = learning_rate(self.progress.steps, self.progress.seen / self.progress.total)
+        rate = learning_rate(self.stage, self.progress.steps, self.progress.seen / self.progress.total)
         rows, targets, skill, weight, row_of = chosen(batch)
         hidden = self.model.hidden(batch.ids).flatten(0, 1)[rows]
         logits = self.model.logits(hidden)
@@ -144,12 +160,6 @@ class Trainer:
         total = sum(map(sum, results.values()))
         print(f"        held-out {total}/{len(self.checks)}; not all exact: {', '.join(failing) or 'none'}", flush=True)
 
-    def save(self, folder: Path) -> None:
-        """Writes mote.pt and tokenizer.json."""
-        state = {name: weight.contiguous() for name, weight in self.model.state_dict().items()}
-        torch.save({"shape": self.model.shape.as_dict(), "weights": state}, folder / "mote.pt")
-        self.tokenizer.save(str(folder / "tokenizer.json"))
-
 
 def chosen(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """The places that go into the loss: flat index, next token, its skill, its weight, its row."""
@@ -174,19 +184,31 @@ def learn_tokenizer(seed: int) -> Tokenizer:
     return bpe.learn([render(generator.dialogue([task]))[0] for task in tasks])
 
 
+def save(model: Mote, tokenizer: Tokenizer, folder: Path) -> None:
+    """Writes mote.pt and tokenizer.json."""
+    state = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    torch.save({"shape": model.shape.as_dict(), "weights": state}, folder / "mote.pt")
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
 def train(out: Path, scale: float) -> None:
-    """The whole recipe: tokenizer, training, checkpoint."""
+    """The whole recipe: tokenizer, all stages, checkpoint."""
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    torch.manual_seed(SEED)
     print("Learning the tokenizer ...", flush=True)
-    trainer = Trainer(learn_tokenizer(SEED), round(TOKENS * scale))
-    size = sum(p.numel() for p in trainer.model.parameters())
-    print(f"{size} weights, {trainer.model.compute} products, {trainer.progress.total} tokens to go", flush=True)
-    trainer.run()
-    trainer.check()
-    trainer.save(out)
-    print(f"done: {trainer.progress.line(trainer.batches.failures.share)}")
+    tokenizer = learn_tokenizer(SEED)
+    torch.manual_seed(SEED)
+    model = Mote(Shape(vocab=tokenizer.get_vocab_size()), compute_dtype())
+    print(f"{sum(p.numel() for p in model.parameters())} weights, {model.compute} products", flush=True)
+    for number, stage in enumerate(STAGES, 1):
+        if number > 1:
+            torch.manual_seed(stage.seed)
+        trainer = Trainer(model, tokenizer, stage, scale)
+        print(f"Stage {number} of {len(STAGES)}: {trainer.progress.total} tokens", flush=True)
+        trainer.run()
+        trainer.check()
+        print(f"stage done: {trainer.progress.line(trainer.batches.failures.share)}", flush=True)
+    save(model, tokenizer, out)
 
 
 def main() -> int:
