@@ -51,6 +51,11 @@ def finish(state: State, accepts: Accepts) -> tuple[State, tuple[Part, ...]]:
     return replace(state, held="", inside=False), (rest,) if rest else ()
 
 
+def only_call(job: JobId, text: str, accepts: Accepts) -> Part:
+    """An answer that had to be one call, without marks around it; cut short, it is content."""
+    return _parse(State(job=job), text, accepts) or text
+
+
 def _content(state: State) -> tuple[State, Part | None]:
     """Text up to an opening mark, less what may be the beginning of one."""
     at = state.held.find(OPEN)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iamine.ids import JobId, WorkerId
 from iamine.wire.messages import TokenLogprob
@@ -14,10 +14,11 @@ from pool.routing.types import Begun, Delta, Ended, JobEvent, Prefilled, Queued,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
-    """How calls are read out of the text: which are accepted, and whether more than one may be made."""
+    """How calls are read out of the text: which are accepted, whether more than one may or exactly one must be made."""
 
     accepts: toolcalls.Accepts
     parallel: bool
+    must: bool = False
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class Choice:
         self._aligned = Aligned() if logprobs else None
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self._echo = echo
+        self._call_text = ""
 
     def on(self, event: JobEvent) -> list[AnswerEvent]:
         """What the client is told because of this event."""
@@ -115,6 +117,9 @@ class Choice:
             self._logprobs += self._aligned.add(text, logprobs)
         if self._tools is None:
             return self._deltas((text,) if text else ())
+        if self._tools.must:
+            self._call_text += text
+            return []
         self._state, parts = toolcalls.feed(self._state, text, self._tools.accepts)
         return self._tool_deltas(parts)
 
@@ -140,8 +145,7 @@ class Choice:
         self.tally.segments = list(event.segments)
         told = self._on_text(event.text, ())
         if self._tools is not None and not _over(told):
-            self._state, parts = toolcalls.finish(self._state, self._tools.accepts)
-            told += self._tool_deltas(parts)
+            told += self._tool_deltas(self._last_parts(self._tools))
         if _over(told):
             return told
         if self._aligned is not None and event.reason == "length":
@@ -149,6 +153,16 @@ class Choice:
         if self._logprobs:
             told += self._deltas(("",))
         return [*told, self._end("tool_calls" if self._state.calls else event.reason)]
+
+    def _last_parts(self, tools: ToolUse) -> tuple[toolcalls.Part, ...]:
+        """What the end of the text makes certain."""
+        if not tools.must:
+            self._state, parts = toolcalls.finish(self._state, tools.accepts)
+            return parts
+        part = toolcalls.only_call(self._state.job, self._call_text, tools.accepts)
+        if isinstance(part, ToolCall):
+            self._state = replace(self._state, calls=1)
+        return (part,) if part else ()
 
     def _end(self, reason: FinishReason) -> ChoiceEnded:
         self.ended = True

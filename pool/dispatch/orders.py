@@ -83,7 +83,8 @@ def name_param(error: Exception, order: JobOrder) -> None:
     if isinstance(error, ContextTooLong):
         error.param = "messages" if isinstance(order.work, ChatWork) else "prompt"
     elif order.sampling.grammar is not None:
-        error.param = "grammar" if order.sampling.grammar.kind == "gbnf" else "response_format"
+        tools = isinstance(order.work, ChatWork) and bytes(order.work.tools) != b"[]"
+        error.param = "tools" if tools else "grammar" if order.sampling.grammar.kind == "gbnf" else "response_format"
 
 
 def _order(card: ModelCard, asker: Asker, work: Work, sampling: Sampling, index: int, count: int, estimate: int) -> JobOrder:

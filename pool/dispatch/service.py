@@ -49,7 +49,7 @@ class Dispatch:
     async def chat(self, request: ChatRequest, account: AccountId) -> Answer:
         """Begin a chat completion. Raises PoolError; whoever gets the answer must close it."""
         card = find_model(self._hub.models(), request.model, embedding=False)
-        tools = tool_use(request.tools, parallel=request.parallel_tool_calls)
+        tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call)
         asker = self._asker(account, stream=request.stream)
         orders = chat_orders(request, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None

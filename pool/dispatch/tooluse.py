@@ -15,7 +15,7 @@ class _Validator(Protocol):
     def is_valid(self, instance: object) -> bool: ...
 
 
-def tool_use(tools: Sequence[Tool], *, parallel: bool) -> ToolUse | None:
+def tool_use(tools: Sequence[Tool], *, parallel: bool, must: bool) -> ToolUse | None:
     """How to read calls out of the answer, None without tools. Raises InvalidRequest for a strict schema that is none."""
     if not tools:
         return None
@@ -29,7 +29,7 @@ def tool_use(tools: Sequence[Tool], *, parallel: bool) -> ToolUse | None:
         schema = schemas[name]
         return schema is None or schema.is_valid(json.loads(arguments))
 
-    return ToolUse(accepts=accepts, parallel=parallel)
+    return ToolUse(accepts=accepts, parallel=parallel, must=must)
 
 
 def _validator(tool: Tool, index: int) -> _Validator:

@@ -39,9 +39,9 @@ def parse_chat(body: bytes, *, seed: int) -> ChatRequest:
     check_harmless(fields)
     model = fields.needed_string("model", max_length=MAX_MODEL_CHARACTERS)
     messages = parse_messages(fields)
-    tools, tools_json = parse_tools(fields)
+    asked = parse_tools(fields)
     grammar = parse_format(fields)
-    if tools and (grammar or fields.has("grammar")):
+    if asked.tools and (grammar or fields.has("grammar")):
         key = "response_format" if grammar else "grammar"
         fields.refuse(
             key, "it cannot be combined with 'tools' yet; send tool_choice 'none' or leave one out.", "unsupported_value"
@@ -50,10 +50,11 @@ def parse_chat(body: bytes, *, seed: int) -> ChatRequest:
     return ChatRequest(
         model=ModelId(model),
         messages=messages,
-        tools_json=tools_json,
-        tools=tools,
+        tools_json=asked.text,
+        tools=asked.tools,
+        must_call=asked.forced is not None,
         parallel_tool_calls=fields.boolean("parallel_tool_calls", True),
-        sampling=sampling.parse_sampling(fields, seed=seed, logprobs=_logprobs(fields), grammar=grammar),
+        sampling=sampling.parse_sampling(fields, seed=seed, logprobs=_logprobs(fields), grammar=asked.forced or grammar),
         max_tokens=_max_tokens(fields),
         n=sampling.parse_choices(fields),
         stream=stream,

@@ -1,9 +1,15 @@
 """The tools of a chat, the choice among them, and the format the answer must have."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from iamine.wire.messages import Grammar
-from pool.openai.fields import Fields, encode_json
+from pool.errors import InvalidRequest
+from pool.openai.fields import Fields, Object, encode_json
 from pool.openai.types import Tool
 
 MAX_TOOLS = 128  # OpenAI's limit
@@ -11,10 +17,21 @@ MAX_TOOLS_BYTES = 262_144
 MAX_SCHEMA_BYTES = 131_072
 MAX_DESCRIPTION_CHARACTERS = 16_384
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's rule for functions and schemas
+_DEFINITIONS = ("$defs", "definitions")  # JSON Schema 2020-12 and before
+_INTO_DEFINITIONS = re.compile(r"^/(\$defs|definitions)/")
 
 
-def parse_tools(fields: Fields) -> tuple[tuple[Tool, ...], bytes]:
-    """The tools, and their canonical JSON for the template: none of both when tool_choice is "none"."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsAsked:
+    """The tools that may be called, their canonical JSON for the template, and the grammar of a call that must be made."""
+
+    tools: tuple[Tool, ...] = ()
+    text: bytes = b"[]"
+    forced: Grammar | None = None
+
+
+def parse_tools(fields: Fields) -> ToolsAsked:
+    """The tools and the choice among them; nothing is offered to the model when tool_choice is "none"."""
     given = fields.array("tools", most=MAX_TOOLS) or []
     read = [_tool(fields.item("tools", i, tool)) for i, tool in enumerate(given)]
     tools = tuple(tool for tool, _ in read)
@@ -24,7 +41,7 @@ def parse_tools(fields: Fields) -> tuple[tuple[Tool, ...], bytes]:
     text = encode_json([shown for _, shown in read], "tools")
     if len(text) > MAX_TOOLS_BYTES:
         fields.refuse("tools", f"at most {MAX_TOOLS_BYTES} bytes of JSON.")
-    return (tools, text) if _may_call(fields, bool(tools)) else ((), b"[]")
+    return _chosen(fields, tools, text)
 
 
 def _tool(fields: Fields) -> tuple[Tool, dict[str, object]]:
@@ -51,17 +68,80 @@ def _name(fields: Fields) -> str:
     return name
 
 
-def _may_call(fields: Fields, tools: bool) -> bool:
+def _chosen(fields: Fields, tools: tuple[Tool, ...], text: bytes) -> ToolsAsked:
     choice = fields.value.get("tool_choice")
-    if choice is None:
-        return tools
-    if not isinstance(choice, str | dict):
-        fields.refuse("tool_choice", "expected 'none' or 'auto'.", "invalid_type")
-    if choice not in ("none", "auto"):
-        fields.refuse("tool_choice", "only 'none' and 'auto' are supported yet.", "unsupported_value")
-    if choice == "auto" and not tools:
+    if choice is not None and not isinstance(choice, str | dict):
+        fields.refuse("tool_choice", "expected a string or an object.", "invalid_type")
+    if choice == "none" or (choice is None and not tools):
+        return ToolsAsked()
+    if isinstance(choice, str) and choice not in ("auto", "required"):
+        fields.refuse("tool_choice", "must be none, auto, required or a function.", "unsupported_value")
+    if not tools:
         fields.refuse("tool_choice", "only allowed when 'tools' are given.")
-    return choice == "auto"
+    if isinstance(choice, dict):
+        return ToolsAsked(tools=tools, text=text, forced=call_grammar((_named(fields, tools),)))
+    return ToolsAsked(tools=tools, text=text, forced=call_grammar(tools) if choice == "required" else None)
+
+
+def _named(fields: Fields, tools: tuple[Tool, ...]) -> Tool:
+    choice = fields.needed_inner("tool_choice")
+    if choice.needed_string("type") != "function":
+        choice.refuse("type", "only 'function' is supported here.", "unsupported_value")
+    choice.only({"type", "function"}, {})
+    function = choice.needed_inner("function")
+    function.only({"name"}, {})
+    name = function.needed_string("name")
+    found = next((tool for tool in tools if tool.name == name), None)
+    if found is None:
+        function.refuse("name", "it is none of the 'tools'.")
+    return found
+
+
+def call_grammar(tools: tuple[Tool, ...]) -> Grammar:
+    """The JSON schema of one call of one of the tools: {"name": ..., "arguments": {...}}.
+
+    Each tool's parameters, and what they define, stand under $defs with the tool's number: a grammar's rules are named
+    by the last part of a reference, and two tools may use one name.
+    """
+    try:
+        defined = dict(
+            pair for i, tool in enumerate(tools) for pair in _definitions(f"tool{i}", msgspec.json.decode(tool.schema))
+        )
+    except RecursionError:
+        raise InvalidRequest("'tools' are nested too deeply.", param="tools") from None
+    calls = [
+        {
+            "type": "object",
+            "properties": {"name": {"const": tool.name}, "arguments": {"$ref": f"#/$defs/tool{i}"}},
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+        for i, tool in enumerate(tools)
+    ]
+    schema = (calls[0] if len(calls) == 1 else {"anyOf": calls}) | {"$defs": defined}
+    return Grammar(kind="json_schema", text=encode_json(schema, "tools").decode())
+
+
+def _definitions(name: str, schema: Object) -> Iterator[tuple[str, Any]]:
+    """The schema under `name`, and each of its definitions under `name-…`."""
+    yield name, _moved({key: value for key, value in schema.items() if key not in _DEFINITIONS}, name)
+    for key in _DEFINITIONS:
+        definitions = schema.get(key)
+        if isinstance(definitions, dict):
+            yield from ((f"{name}-{inner}", _moved(value, name)) for inner, value in definitions.items())
+
+
+def _moved(value: Any, name: str) -> Any:
+    """The value with every reference into its own document led to where that stands now."""
+    if isinstance(value, list):
+        return [_moved(item, name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    moved = {key: _moved(inner, name) for key, inner in value.items()}
+    reference = value.get("$ref")
+    if isinstance(reference, str) and reference.startswith("#"):
+        moved["$ref"] = "#/$defs/" + name + _INTO_DEFINITIONS.sub("-", reference[1:])
+    return moved
 
 
 def parse_format(fields: Fields) -> Grammar | None:

@@ -22,13 +22,15 @@ class ChatRequest:
     """A chat completion to produce.
 
     `messages` and `tools_json` are canonical OpenAI JSON for the model's template; `tools` are those the model may
-    call (none with tool_choice "none"). `max_tokens` None: as many as fit. `sampling.max_tokens` is filled in later.
+    call (none with tool_choice "none"); with `must_call` a grammar makes the whole answer one call. `max_tokens` None:
+    as many as fit. `sampling.max_tokens` is filled in later.
     """
 
     model: ModelId
     messages: bytes
     tools_json: bytes
     tools: tuple[Tool, ...]
+    must_call: bool
     parallel_tool_calls: bool
     sampling: Sampling
     max_tokens: int | None

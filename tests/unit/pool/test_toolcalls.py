@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from iamine.ids import JobId
 from pool.openai.types import ToolCall
-from pool.toolcalls import CLOSE, OPEN, Part, State, call_id, feed, finish
+from pool.toolcalls import CLOSE, OPEN, Part, State, call_id, feed, finish, only_call
 
 JOB = JobId("job_1")
 
@@ -133,3 +133,8 @@ def test_nothing_is_lost_but_calls_and_white_space_around_them(text: str) -> Non
 def test_a_calls_id_is_the_same_when_the_answer_is_read_again() -> None:
     assert call_id(JOB, 0) == call_id(JOB, 0) != call_id(JOB, 1)
     assert call_id(JOB, 0).startswith("call_")
+
+
+def test_an_answer_that_had_to_be_a_call_is_one_unless_it_was_cut() -> None:
+    assert only_call(JOB, '{"name": "add", "arguments": {"a": 1}}', accepts) == call()
+    assert only_call(JOB, '{"name": "add", "arg', accepts) == '{"name": "add", "arg'

@@ -14,6 +14,7 @@ from pool.openai.completions import parse_completion
 from pool.routing.types import JobOrder
 
 ASKER = Asker(job=JobId("job_1"), account=AccountId("acc_1"), wall_time_s=1.0, deadline_s=2.0)
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
 
 
 def chat_order(**fields: Any) -> JobOrder:
@@ -33,6 +34,7 @@ def text_order() -> JobOrder:
         (ContextTooLong("x"), text_order(), "prompt"),
         (InvalidRequest("x"), chat_order(grammar="root ::= [a]"), "grammar"),
         (InvalidRequest("x"), chat_order(response_format={"type": "json_object"}), "response_format"),
+        (InvalidRequest("x"), chat_order(tools=TOOLS, tool_choice="required"), "tools"),
         (InvalidRequest("x"), chat_order(), None),
         (InvalidRequest("x", param="stop"), chat_order(grammar="root ::= [a]"), "stop"),
         (AnswerLost("x"), chat_order(grammar="root ::= [a]"), None),

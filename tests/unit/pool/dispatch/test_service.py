@@ -194,6 +194,29 @@ async def test_calls_that_the_client_did_not_offer_are_content(body: str) -> Non
     assert ChoiceEnded(choice=0, finish_reason="stop") in events
 
 
+@pytest.mark.parametrize(
+    ("choice", "texts", "name", "reason"),
+    [
+        ("required", ('{"name": "look", ', '"arguments": {}}'), "look", "tool_calls"),
+        ({"type": "function", "function": {"name": "add"}}, ('{"name": "add", "arguments": {"a": 1}}',), "add", "tool_calls"),
+        ("required", ('{"name": "lo',), None, "length"),
+        ("required", (), None, "length"),
+    ],
+)
+@pytest.mark.parametrize("parallel", [True, False])
+async def test_a_call_that_must_be_made(
+    choice: Any, texts: tuple[str, ...], name: str | None, reason: str, parallel: bool
+) -> None:
+    bench = Bench()
+    bench.hub.script = lambda _order: answering(*texts, reason="stop" if name else "length")
+    events = await bench.tell(chat(tools=TOOLS, tool_choice=choice, parallel_tool_calls=parallel))
+    told = [event for event in events if isinstance(event, ChoiceDelta)]
+    assert [event.call.name for event in told if event.call] == ([name] if name else [])
+    assert "".join(event.content for event in told) == ("" if name else "".join(texts))
+    assert [event.finish_reason for event in events if isinstance(event, ChoiceEnded)] == [reason]
+    assert bench.hub.orders[0].sampling.grammar is not None
+
+
 @pytest.mark.parametrize("tail", ["</tool_call>", ""])
 @pytest.mark.parametrize("n", [1, 2])
 async def test_without_parallel_calls_the_first_ends_the_choice(tail: str, n: int) -> None:

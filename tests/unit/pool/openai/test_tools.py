@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from iamine.wire.messages import Grammar
 from pool.errors import InvalidRequest
 from pool.openai.fields import Fields
-from pool.openai.tools import parse_format, parse_tools
+from pool.openai.tools import ToolsAsked, call_grammar, parse_format, parse_tools
+from pool.openai.types import Tool
 
 ADD = {
     "name": "add",
@@ -30,18 +32,56 @@ def refused(parse: Any, fields: dict[str, Any]) -> InvalidRequest:
 
 @pytest.mark.parametrize("choice", [{}, {"tool_choice": "auto"}, {"tool_choice": None}])
 def test_tools_are_read(choice: dict[str, Any]) -> None:
-    tools, text = parse_tools(Fields({"tools": [{"type": "function", "function": ADD}, tool()]} | choice))
-    assert [(t.name, t.strict, json.loads(t.schema)) for t in tools] == [
+    asked = parse_tools(Fields({"tools": [{"type": "function", "function": ADD}, tool()]} | choice))
+    assert asked.forced is None
+    assert [(t.name, t.strict, json.loads(t.schema)) for t in asked.tools] == [
         ("add", True, ADD["parameters"]),
         ("f", False, {"type": "object", "properties": {}}),
     ]
     shown = {key: value for key, value in ADD.items() if key != "strict"}
-    assert json.loads(text)[0] == {"type": "function", "function": shown}
+    assert json.loads(asked.text)[0] == {"type": "function", "function": shown}
 
 
 def test_no_tool_may_be_called_when_the_choice_is_none() -> None:
-    assert parse_tools(Fields({"tools": [tool()], "tool_choice": "none"})) == ((), b"[]")
-    assert parse_tools(Fields({"tool_choice": "none"})) == ((), b"[]")
+    assert parse_tools(Fields({"tools": [tool()], "tool_choice": "none"})) == ToolsAsked()
+    assert parse_tools(Fields({"tool_choice": "none"})) == parse_tools(Fields({})) == ToolsAsked()
+
+
+REFERRING = {"type": "object", "properties": {"p": {"$ref": "#/$defs/P"}}, "required": ["p"], "$defs": {"P": {"enum": [1, 2]}}}
+
+
+def test_a_call_that_must_be_made_is_a_grammar() -> None:
+    given = {"tools": [tool(name="a", parameters=REFERRING), tool(name="b", parameters={"type": "object", "properties": {}})]}
+    named = parse_tools(Fields(given | {"tool_choice": {"type": "function", "function": {"name": "a"}}})).forced
+    either = parse_tools(Fields(given | {"tool_choice": "required"})).forced
+    assert named is not None
+    assert either is not None
+    for grammar, names in ((named, {"a"}), (either, {"a", "b"})):
+        schema = jsonschema_rs.validator_for(json.loads(grammar.text))
+        assert schema.is_valid({"name": "a", "arguments": {"p": 2}})
+        assert not schema.is_valid({"name": "a", "arguments": {"p": 3}})
+        assert schema.is_valid({"name": "b", "arguments": {}}) == ("b" in names)
+        assert not schema.is_valid({"name": "c", "arguments": {}})
+
+
+def test_two_tools_may_define_one_name() -> None:
+    old = {"type": "object", "properties": {"p": {"$ref": "#/definitions/P"}}, "definitions": {"P": {"const": 3}}}
+    given = {"tools": [tool(name="a", parameters=REFERRING), tool(name="b", parameters=old)], "tool_choice": "required"}
+    grammar = parse_tools(Fields(given)).forced
+    assert grammar is not None
+    schema = json.loads(grammar.text)
+    assert set(schema["$defs"]) == {"tool0", "tool0-P", "tool1", "tool1-P"}
+    valid = jsonschema_rs.validator_for(schema).is_valid
+    assert valid({"name": "b", "arguments": {"p": 3}})
+    assert not valid({"name": "b", "arguments": {"p": 1}})
+    assert not valid({"name": "a", "arguments": {"p": 3}})
+
+
+def test_only_references_into_the_schema_itself_are_moved() -> None:
+    parameters = {"anyOf": [{"$ref": "#"}, {"$ref": "http://x.example/y"}, {"properties": {"$ref": {"type": "string"}}}]}
+    (given,) = parse_tools(Fields({"tools": [tool(parameters=parameters)]})).tools
+    moved = json.loads(call_grammar((given,)).text)["$defs"]["tool0"]["anyOf"]
+    assert moved == [{"$ref": "#/$defs/tool0"}, *parameters["anyOf"][1:]]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +100,11 @@ def test_no_tool_may_be_called_when_the_choice_is_none() -> None:
         ({"tools": [tool(strict="yes")]}, "tools[0].function.strict"),
         ({"tools": [tool(x=1)]}, "tools[0].function.x"),
         ({"tools": [tool(parameters={"x": "y" * 300_000})]}, "tools"),
-        ({"tools": [tool()], "tool_choice": "required"}, "tool_choice"),
-        ({"tools": [tool()], "tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"tools": [tool()], "tool_choice": "always"}, "tool_choice"),
+        ({"tools": [tool()], "tool_choice": {"type": "allowed_tools"}}, "tool_choice.type"),
+        ({"tools": [tool()], "tool_choice": {"type": "function"}}, "tool_choice.function"),
+        ({"tools": [tool()], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice.function.name"),
+        ({"tool_choice": "required"}, "tool_choice"),
         ({"tools": [tool()], "tool_choice": 1}, "tool_choice"),
         ({"tool_choice": "auto"}, "tool_choice"),
     ],
@@ -100,3 +143,10 @@ def test_formats_become_grammars() -> None:
 )
 def test_formats_that_are_none_are_refused_by_name(value: Any, param: str) -> None:
     assert refused(parse_format, {"response_format": value}).param == param
+
+
+def test_parameters_too_deep_for_a_grammar_are_refused() -> None:
+    schema = b'{"not":' * 800 + b"{}" + b"}" * 800
+    with pytest.raises(InvalidRequest) as caught:
+        call_grammar((Tool(name="f", schema=schema, strict=False),))
+    assert caught.value.param == "tools"
