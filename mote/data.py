@@ -133,7 +133,9 @@ class Generator:
             if task == "memory":
                 if not never_told and not (context.memory and self.pieces.chance(0.5)):
                     turns += self._exchange(memory.tell, context, held_out)
-                later = 0 if self.pieces.chance(0.5) else self.pieces.between(0, len(tasks) - done)
+                # In evaluation the asked task stays the last one.
+                room = max(0, len(tasks) - done - self.evaluate)
+                later = 0 if self.pieces.chance(0.5) else self.pieces.between(0, room)
                 tasks.insert(done + later, "recall")
             elif task == "recall":
                 turns += memory.recall(self.pieces, context)
