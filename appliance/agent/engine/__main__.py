@@ -1,14 +1,11 @@
 """`python -m appliance.agent.engine --fd N | --socket PATH [--verbose]`: one model, one connection, then the end."""
 
 import argparse
-import ctypes
 import os
 import signal
 import socket
 import sys
 from pathlib import Path
-
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(arguments: list[str]) -> int:
@@ -17,12 +14,9 @@ def main(arguments: list[str]) -> int:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--fd", type=int, help="number of an inherited, connected unix socket")
     where.add_argument("--socket", type=Path, help="path to listen on for one connection")
-    parser.add_argument("--parent", type=int, help="pid of the process to die with")
     parser.add_argument("--verbose", action="store_true", help="llama.cpp's own log on stderr")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the agent's: it ends this process when it is ready to
-    if options.parent is not None:
-        _die_with(options.parent)
     # GOMP reads it when its library is loaded. Spinning threads cost 84 ms a token on a busy machine, passive ones 1 ms
     # (2 shared cores, November 2026).
     os.environ["OMP_WAIT_POLICY"] = "passive"
@@ -32,14 +26,6 @@ def main(arguments: list[str]) -> int:
     connection = socket.socket(fileno=options.fd) if options.fd is not None else _accept_one(options.socket)
     with connection:
         return serve(connection, verbose=options.verbose)
-
-
-def _die_with(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent's thread ends (prctl(2)); exits if that was before."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _accept_one(path: Path) -> socket.socket:

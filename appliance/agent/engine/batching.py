@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-FIRST_CHUNK_TOKENS = 32
-LEAST_CHUNK_TOKENS = 4
+LEAST_CHUNK_TOKENS = 1
 AIM = 0.5  # of the longest allowed step: a chunk sized for half of it stays under it on a busy machine
 
 
@@ -41,6 +40,11 @@ def plan_step(wants: Sequence[Want], *, batch_tokens: int, chunk_tokens: int) ->
             takes.append(Take(slot=want.slot, count=count, complete=count == want.pending))
             room -= count
     return takes
+
+
+def first_chunk(prefill_tps: float, *, max_step_s: float, batch_tokens: int) -> int:
+    """The chunk to begin with, from the speed that the self-test found (tokens/s)."""
+    return max(LEAST_CHUNK_TOKENS, min(batch_tokens, int(prefill_tps * AIM * max_step_s)))
 
 
 def next_chunk(chunk_tokens: int, *, prompt_tokens: int, took_s: float, max_step_s: float, batch_tokens: int) -> int:

@@ -8,19 +8,19 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from appliance.agent.engine.batching import FIRST_CHUNK_TOKENS, Idle, Take, Want, choose_slot, next_chunk, plan_step
+from appliance.agent.engine.batching import Idle, Take, Want, choose_slot, next_chunk, plan_step
 from appliance.agent.engine.draw import NOTHING_ALLOWED, Logits, adjusted, draw, is_plain_greedy
 from appliance.agent.engine.inbox import Inbox, Key, Ready
 from appliance.agent.engine.llama import Context, Vocabulary
 from appliance.agent.engine.logprobs import token_logprob
-from appliance.agent.engine.oracle import Accepted, Oracle, OracleReady, Oracles, Rejected
+from appliance.agent.engine.oracle import Accepted, OracleReady, Oracles, Rejected
 from appliance.agent.engine.protocol import FromEngine
+from appliance.agent.engine.running import Asked, Limits, Running, Slot, key_of, no_slot
 from appliance.agent.engine.sequence import Prepared, Sequence
-from iamine.wire.messages import Cancel, Failed, Finished, Job, Progress, SequenceStep, Started, Step
+from iamine.wire.messages import Cancel, Failed, Finished, Progress, SequenceStep, Started, Step
 
 GRAMMAR_POLL_S = 0.002  # a verdict takes about 0.05 ms: waiting a moment keeps the sequence in step with the others
 MAX_LOST_STEPS = 3
@@ -29,56 +29,6 @@ CATCH_UP_S = 0.05  # a capped sequence that was late may be early by so much aft
 
 class ContextLost(Exception):
     """llama.cpp failed several times in a row: the process must start anew."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """`max_tps` in tokens/s per sequence (None: no cap); times in seconds; `waiting` jobs may wait for a slot."""
-
-    max_tps: float | None
-    max_step_s: float
-    progress_s: float
-    waiting: int
-
-
-@dataclass(slots=True, kw_only=True)
-class Asked:
-    """A token whose grammar's verdict is awaited, with the logits to draw again from and the raw ones for logprobs."""
-
-    token: int
-    logits: Logits
-    raw: Logits
-
-
-@dataclass(slots=True, kw_only=True)
-class Running:
-    """A sequence in its slot; `held` ids of it are in the context. `due`: not before (monotonic seconds)."""
-
-    sequence: Sequence
-    slot: int
-    held: int
-    due: float = 0.0
-    told: float = 0.0
-    decoding: bool = False
-    oracle: Oracle | None = None
-    oracle_ready: bool = True
-    asked: Asked | None = None
-
-    @property
-    def job(self) -> Job:
-        return self.sequence.job
-
-
-@dataclass(slots=True)
-class Slot:
-    """A sequence number of the context: the ids in its memory and when it was last given up."""
-
-    ids: list[int] = field(default_factory=list)
-    used: int = 0
-
-
-def key_of(job: Job | Cancel) -> Key:
-    return job.job, job.epoch
 
 
 class Decoder:
@@ -103,9 +53,10 @@ class Decoder:
         self._slots = [Slot() for _ in range(context.options.slots)]
         self._running: dict[int, Running] = {}
         self._waiting: deque[Prepared] = deque()
-        self._chunk_tokens = FIRST_CHUNK_TOKENS
+        self._chunk_tokens = limits.first_chunk_tokens
         self._clock = 0
         self._lost_steps = 0
+        self._told_waiting = 0.0
         self._steps: list[SequenceStep] = []
         self._finished: list[Finished | Failed] = []
 
@@ -351,8 +302,13 @@ class Decoder:
     # ---- frames
 
     def _tell_progress(self) -> None:
-        """A Progress frame each `progress_s` for every prompt that is being read."""
+        """A Progress frame each `progress_s` for every prompt that is being read, or waits for a slot."""
         now = time.monotonic()
+        if self._waiting and now - self._told_waiting >= self._limits.progress_s:
+            self._told_waiting = now
+            for waiting in self._waiting:
+                job, total = waiting.job, len(waiting.prompt)
+                self._put(Progress(job=job.job, epoch=job.epoch, done_tokens=0, total_tokens=total))
         for running in self._running.values():
             if not running.decoding and now - running.told >= self._limits.progress_s:
                 running.told = now
@@ -367,8 +323,3 @@ class Decoder:
         for frame in self._finished:
             self._put(frame)
         self._finished = []
-
-
-def no_slot(job: Job) -> Failed:
-    """Every slot and every waiting place is taken."""
-    return Failed(job=job.job, epoch=job.epoch, code="no_slot", message="every slot of this engine is taken", retryable=True)

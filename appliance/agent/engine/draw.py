@@ -44,8 +44,10 @@ def adjusted(logits: Logits, sampling: Sampling, counts: Mapping[int, int], bann
     out = logits.copy()
     if counts and _penalises(sampling):
         _penalise(out, sampling, counts)
-    for token, bias in sampling.logit_bias.items():
-        out[token] += np.float32(bias)
+    if sampling.logit_bias:
+        count = len(sampling.logit_bias)
+        ids = np.fromiter(sampling.logit_bias.keys(), dtype=np.int64, count=count)
+        out[ids] += np.fromiter(sampling.logit_bias.values(), dtype=np.float32, count=count)
     if banned:
         out[list(banned)] = -np.inf
     return out

@@ -12,9 +12,9 @@ from appliance.agent.engine.inbox import Inbox, Key
 from appliance.agent.engine.llama import Context, LlamaError
 from appliance.agent.engine.prepare import PreparedInputs
 from appliance.agent.engine.protocol import FromEngine
+from appliance.agent.engine.running import key_of, no_slot
 from iamine.wire.messages import Cancel, Embedded, Failed, Job, Progress, Started
 
-FIRST_CHUNK_TOKENS = 256
 DIGITS = 7  # a float32 has no more
 
 
@@ -43,6 +43,7 @@ class Embedder:
         waiting: int,
         max_step_s: float,
         progress_s: float,
+        first_chunk_tokens: int,
         put: Callable[[FromEngine], None],
     ) -> None:
         self._context = context
@@ -52,7 +53,7 @@ class Embedder:
         self._progress_s = progress_s
         self._put = put
         self._works: deque[Work] = deque()
-        self._chunk_tokens = FIRST_CHUNK_TOKENS
+        self._chunk_tokens = first_chunk_tokens
 
     def run(self) -> None:
         """Never returns; raises what `put` raises."""
@@ -65,13 +66,13 @@ class Embedder:
     def _receive(self, timeout_s: float | None) -> None:
         for item in self._inbox.receive(timeout_s):
             if isinstance(item, Cancel):
-                self._cancel((item.job, item.epoch))
-            elif not self._inbox.was_cancelled((item.job.job, item.job.epoch)):
+                self._cancel(key_of(item))
+            elif not self._inbox.was_cancelled(key_of(item.job)):
                 assert isinstance(item, PreparedInputs), "prompts never reach an embedding model"
                 self._enqueue(item)
 
     def _cancel(self, key: Key) -> None:
-        kept = deque(w for w in self._works if (w.job.job, w.job.epoch) != key)
+        kept = deque(w for w in self._works if key_of(w.job) != key)
         if len(kept) == len(self._works):
             self._inbox.remember(key)
         self._works = kept
@@ -79,8 +80,7 @@ class Embedder:
     def _enqueue(self, item: PreparedInputs) -> None:
         job, work = item.job, Work(job=item.job, inputs=item.inputs, told=time.monotonic())
         if len(self._works) >= self._waiting:
-            message = "every slot of this engine is taken"
-            self._put(Failed(job=job.job, epoch=job.epoch, code="no_slot", message=message, retryable=True))
+            self._put(no_slot(job))
             return
         self._works.append(work)
         self._put(Started(job=job.job, epoch=job.epoch, prompt_tokens=work.tokens(len(work.inputs))))

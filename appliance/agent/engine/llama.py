@@ -4,6 +4,7 @@ One context belongs to one thread; its calls are never concurrent. `llama_decode
 """
 
 import ctypes
+import os
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -122,12 +123,16 @@ class Model:
 
     def __init__(self, path: Path, *, exact: bool, gpu_layers: int = 0, vocabulary_only: bool = False) -> None:
         """Raises LlamaError when llama.cpp cannot read the file."""
+        _load_backends()
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         params.vocab_only = vocabulary_only
         if exact:
             params.use_extra_bufts = False  # repacked weights make results depend on the batch's size (ADR on exact mode)
+        if gpu_layers == 0:  # without this a visible GPU is used for large batches all the same
+            none = (ctypes.c_void_p * 1)(None)
+            params.devices = ctypes.cast(none, ctypes.c_void_p).value
         self.handle: Any = c.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
             raise LlamaError("llama.cpp could not load the file")
@@ -245,6 +250,17 @@ class Context:
         ] = self._original_pointers
         c.llama_batch_free(self._batch)
         c.llama_free(self._handle)
+
+
+def _load_backends() -> None:
+    """Loads the backends that lie next to the library (builds with GGML_BACKEND_DL); others have theirs built in.
+
+    Explicit, because llama.cpp's own search would also look into the working directory.
+    """
+    library: Any = c.llama_cpp._lib
+    if library.ggml_backend_reg_count() == 0:
+        folder = os.environ.get("LLAMA_CPP_LIB_PATH") or str(Path(str(c.__file__)).parent / "lib")
+        library.ggml_backend_load_all_from_path(folder.encode())
 
 
 def _context_params(options: ContextOptions) -> Any:

@@ -55,7 +55,13 @@ def load(wanted: Load, logs: LogRing) -> Ready:
     except LlamaError as error:
         raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", too_large) from error
     template = model.meta("tokenizer.chat_template") if wanted.kind == "chat" else None
-    preparer = Preparer(model.vocabulary, template, kind=wanted.kind, context_tokens=options.context_tokens)
+    preparer = Preparer(
+        model.vocabulary,
+        template,
+        kind=wanted.kind,
+        context_tokens=options.context_tokens,
+        dimensions=model.embedding_dimensions,
+    )
     return Ready(model=model, context=context, preparer=preparer, loaded=_loaded(wanted, model, context, preparer))
 
 

@@ -26,7 +26,7 @@ class Markers:
 
     def __init__(self, texts: Iterable[str]) -> None:
         wanted = sorted({t for t in texts if len(t) >= LEAST_CHARS}, key=len, reverse=True)
-        self._begins = re.compile(f"(?=(?:{'|'.join(map(re.escape, wanted))}))(.)", re.DOTALL) if wanted else None
+        self._begins = re.compile(f"(?={_any_of(wanted)})(.)", re.DOTALL) if wanted else None
         self._heads = {t[:n] for t in wanted for n in range(1, len(t))}
         self._tails = {t[n:] for t in wanted for n in range(1, len(t))}
         self._longest = max(map(len, wanted), default=0)
@@ -40,6 +40,20 @@ class Markers:
         before = SEAM if any(text[:n] in self._tails for n in ends) else ""
         after = SEAM if any(text[-n:] in self._heads for n in ends) else ""
         return before + self._begins.sub(rf"\1{SEAM}", text) + after
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern for any of the words, as a tree of their letters.
+
+    A plain alternation of a thousand words would try each of them at every `<`: minutes for a message full of `<`.
+    """
+    tails: dict[str, list[str]] = {}
+    for word in words:
+        tails.setdefault(word[:1], []).append(word[1:])
+    if "" in tails:  # the shortest word that matches is enough: what follows is not looked at
+        return ""
+    branches = (re.escape(letter) + _any_of(rest) for letter, rest in sorted(tails.items()))
+    return f"(?:{'|'.join(branches)})"
 
 
 def guard_all(value: Any, guard: Callable[[str], str], depth: int = 0) -> Any:

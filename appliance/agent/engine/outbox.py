@@ -9,6 +9,8 @@ from appliance.agent.engine.protocol import FromEngine, encode
 from iamine.wire.messages import MAX_STEP_SEQUENCES, MAX_STEP_TOKENS, SequenceStep, Step
 
 MAX_WAITING_FRAMES = 4096
+MAX_JOINED_BYTES = 2 * 1024 * 1024  # well under the wire's limit for a frame
+TOKEN_BYTES, LOGPROB_BYTES = 100, 2500  # of one token in JSON at most; with its 20 alternatives
 STUCK_S = 60.0
 
 
@@ -34,7 +36,13 @@ def join_steps(first: Step, second: Step) -> Step | None:
             )
         else:
             return None
-    return Step(sequences=tuple(joined.values())) if len(joined) <= MAX_STEP_SEQUENCES else None
+    fits = len(joined) <= MAX_STEP_SEQUENCES and sum(map(_bytes_at_most, joined.values())) <= MAX_JOINED_BYTES
+    return Step(sequences=tuple(joined.values())) if fits else None
+
+
+def _bytes_at_most(step: SequenceStep) -> int:
+    """An upper estimate of the sequence's size in JSON."""
+    return TOKEN_BYTES * (1 + len(step.ids)) + 6 * len(step.text) + LOGPROB_BYTES * len(step.logprobs)
 
 
 class Outbox:

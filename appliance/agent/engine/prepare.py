@@ -12,12 +12,14 @@ from appliance.agent.engine.llama import LlamaError, Vocabulary
 from appliance.agent.engine.markers import SEAM, Markers, TooDeep, guard_all
 from appliance.agent.engine.sequence import Prepared
 from appliance.agent.engine.template import CHATML, ChatTemplate, TemplateFailed
-from iamine.wire.messages import ChatWork, CompletionWork, EmbeddingWork, Failed, Job, Sampling
+from iamine.wire.messages import MAX_FRAME_BYTES, ChatWork, CompletionWork, EmbeddingWork, Failed, Job, Sampling
 
 MAX_STOPS = 16
-MAX_STOP_CHARS = 1000
+MAX_STOP_CHARS = 500
 MAX_TOP_LOGPROBS = 20
-MAX_INPUTS = 2048
+MAX_INPUTS = 2048  # OpenAI's limit
+MAX_BIASES = 1024
+NUMBER_BYTES = 14  # of one component of a vector in JSON
 
 Code = Literal["context_overflow", "bad_request", "bad_grammar", "bad_template", "prompt_mismatch"]
 
@@ -50,7 +52,10 @@ def ids_sha256(ids: Sequence[int]) -> str:
 class Preparer:
     """Knows the model's vocabulary, template and limits."""
 
-    def __init__(self, vocabulary: Vocabulary, template: str | None, *, kind: str, context_tokens: int) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, template: str | None, *, kind: str, context_tokens: int, dimensions: int = 0
+    ) -> None:
+        self._max_inputs = min(MAX_INPUTS, MAX_FRAME_BYTES // (NUMBER_BYTES * max(1, dimensions)))
         self._vocabulary = vocabulary
         self._kind = kind
         self._context_tokens = context_tokens
@@ -151,8 +156,8 @@ class Preparer:
     def _inputs(self, job: Job, work: EmbeddingWork) -> PreparedInputs:
         if self._kind != "embedding":
             raise Refused("bad_request", "this model was not loaded for embeddings")
-        if not 1 <= len(work.inputs) <= MAX_INPUTS:
-            raise Refused("bad_request", f"there must be 1 to {MAX_INPUTS} inputs")
+        if not 1 <= len(work.inputs) <= self._max_inputs:
+            raise Refused("bad_request", f"there must be 1 to {self._max_inputs} inputs")
         inputs = tuple(tuple(self._input_ids(item)) for item in work.inputs)
         longest = max(map(len, inputs))
         if min(map(len, inputs)) == 0:
@@ -191,12 +196,15 @@ class Preparer:
                 ("frequency_penalty", abs(s.frequency_penalty) <= 100),
                 ("logprobs", s.logprobs is None or 0 <= s.logprobs <= MAX_TOP_LOGPROBS),
                 ("stop", len(s.stop) <= MAX_STOPS and all(len(x) <= MAX_STOP_CHARS for x in s.stop)),
-                ("logit_bias", all(0 <= i < self._vocabulary.size and abs(b) <= 1e6 for i, b in s.logit_bias.items())),
+                ("logit_bias", self._is_bias(s.logit_bias)),
             )
             if not good
         ]
         if wrong:
             raise Refused("bad_request", f"out of range: {', '.join(wrong)}")
+
+    def _is_bias(self, bias: dict[int, float]) -> bool:
+        return len(bias) <= MAX_BIASES and all(0 <= i < self._vocabulary.size and abs(b) <= 1e6 for i, b in bias.items())
 
 
 def _objects(raw: msgspec.Raw, name: str) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.agent.engine.decoder import Decoder, Limits, no_slot
+from appliance.agent.engine.batching import first_chunk
+from appliance.agent.engine.decoder import Decoder
 from appliance.agent.engine.embedder import Embedder
 from appliance.agent.engine.inbox import Inbox
 from appliance.agent.engine.llama import LogRing
@@ -25,6 +26,7 @@ from appliance.agent.engine.oracle import Oracles
 from appliance.agent.engine.outbox import AgentGone, Outbox
 from appliance.agent.engine.prepare import Preparer, Refused
 from appliance.agent.engine.protocol import Deframer, FrameTooLarge, Load, ToEngine, decode_to_engine
+from appliance.agent.engine.running import Limits, no_slot
 from iamine.wire.messages import Cancel, Failed, Job
 
 RECEIVE_BYTES = 256 * 1024
@@ -60,6 +62,7 @@ def serve(connection: socket.socket, *, verbose: bool) -> int:
 
 def _loop(wanted: Load, ready: Ready, inbox: Inbox, outbox: Outbox) -> Callable[[], None]:
     waiting = max(16, 2 * ready.loaded.slots)
+    chunk = first_chunk(ready.loaded.prefill_tps, max_step_s=wanted.max_step_s, batch_tokens=ready.context.options.batch_tokens)
     if wanted.kind == "embedding":
         return Embedder(
             ready.context,
@@ -67,9 +70,16 @@ def _loop(wanted: Load, ready: Ready, inbox: Inbox, outbox: Outbox) -> Callable[
             waiting=waiting + ready.loaded.slots,
             max_step_s=wanted.max_step_s,
             progress_s=wanted.progress_s,
+            first_chunk_tokens=chunk,
             put=outbox.put,
         ).run
-    limits = Limits(max_tps=wanted.max_tps, max_step_s=wanted.max_step_s, progress_s=wanted.progress_s, waiting=waiting)
+    limits = Limits(
+        max_tps=wanted.max_tps,
+        max_step_s=wanted.max_step_s,
+        progress_s=wanted.progress_s,
+        waiting=waiting,
+        first_chunk_tokens=chunk,
+    )
     oracles = Oracles(Path(wanted.path))
     return Decoder(ready.context, ready.model.vocabulary, limits=limits, inbox=inbox, oracles=oracles, put=outbox.put).run
 

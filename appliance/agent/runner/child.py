@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from appliance.agent.engine.protocol import Deframer, FrameTooLarge, FromEngine, Load, ToEngine, decode_from_engine, encode
+from iamine.child import dies_with_parent
 
 MODULE = "appliance.agent.engine"
 RECEIVE_BYTES = 256 * 1024
@@ -38,17 +39,14 @@ class Child:
     async def start(cls, load: Load) -> "Child":
         """Spawns an engine and hands it what to load. Call it from the main thread.
 
-        The engine asks the kernel to kill it when the thread that made it ends (PR_SET_PDEATHSIG), ignores Ctrl-C, and
-        lives in a session of its own, so that a signal to the terminal's group does not end it before the agent.
+        The kernel kills the engine when the agent dies. It ignores Ctrl-C and lives in a session of its own, so that a
+        signal to the terminal's group does not end it before the agent.
         """
         ours, theirs = socket.socketpair()
-        arguments = ["--fd", str(theirs.fileno()), "--parent", str(os.getpid())]
+        command = [*dies_with_parent(signal.SIGKILL), sys.executable, "-m", MODULE, "--fd", str(theirs.fileno())]
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                MODULE,
-                *arguments,
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stderr=PIPE,
                 pass_fds=[theirs.fileno()],

@@ -14,6 +14,7 @@ from iamine.wire.messages import Cancel, Embedded, EngineOut, Failed, Finished, 
 
 BACKOFF_S = (0.0, 0.5, 2.0, 5.0, 15.0, 60.0)  # before restart n; the last one again and again
 CHECKS_PER_STUCK = 6
+LOAD_S = 1800.0  # 100 GB from a slow disk; after that it counts as a crash
 
 Key = tuple[str, int]
 
@@ -163,7 +164,9 @@ class Model:
         """One try: the offer, or None if the engine died. Raises EngineFailed when it says that it cannot load."""
         child = await Child.start(load_frame(self.spec))
         try:
-            said = await anext(child.frames, None)
+            said = await asyncio.wait_for(anext(child.frames, None), LOAD_S)
+        except asyncio.TimeoutError:
+            said = None
         except BaseException:
             child.kill()
             await child.end(0.0)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+TOKENS = 40
 WORDS = ["blue", "horse", "river", "Count", "from", "1", "to", "20", "What", "is", "weather", "in", "Paris", "Repeat", "me"]
-GREEDY = {"max_tokens": 60, "ignore_eos": True}
+GREEDY = {"max_tokens": TOKENS, "ignore_eos": True}
 SAMPLED = {**GREEDY, "temperature": 1.0}
 FILTERED = {**GREEDY, "temperature": 0.8, "top_p": 0.9, "top_k": 40, "min_p": 0.01, "frequency_penalty": 0.5}
 
@@ -23,14 +24,14 @@ def test_64_requests_through_8_slots_equal_their_serial_answers(shared: Any, opt
     batched = shared.answers([shared.job(text, **o) for text, o in jobs], at_once=16)
     assert [a.ids for a in batched] == [a.ids for a in serial]
     assert [a.text for a in batched] == [a.text for a in serial]
-    assert all(a.end.tokens == 60 for a in serial)
+    assert all(a.end.tokens == TOKENS for a in serial)
 
 
 @pytest.mark.parametrize("options", [GREEDY, FILTERED], ids=["greedy", "filtered"])
 def test_continued_at_any_token_the_answer_is_the_same(shared: Any, options: dict[str, Any]) -> None:
     options = {**options, "stop": ("zq",), "logprobs": 1}
     whole = shared.answer("Count from 1 to 40 please", **options)
-    jobs = [shared.job("Count from 1 to 40 please", prefix=tuple(whole.ids[:k]), **options) for k in range(61)]
+    jobs = [shared.job("Count from 1 to 40 please", prefix=tuple(whole.ids[:k]), **options) for k in range(TOKENS + 1)]
     shown = [0]
     for entry in whole.logprobs:
         shown.append(shown[-1] + len(bytes(entry.bytes)))
@@ -38,7 +39,7 @@ def test_continued_at_any_token_the_answer_is_the_same(shared: Any, options: dic
         assert answer.ids == whole.ids[k:]
         assert answer.logprobs == whole.logprobs[k:]
         assert whole.text.endswith(answer.text)
-        assert answer.end.tokens == 60
+        assert answer.end.tokens == TOKENS
 
 
 def test_an_answer_that_begins_in_another_engine_goes_on_here(shared: Any, start: Any, mote: Any) -> None:
@@ -50,8 +51,8 @@ def test_an_answer_that_begins_in_another_engine_goes_on_here(shared: Any, start
 
 
 def test_reused_memory_changes_no_token(start: Any, mote: Any) -> None:
-    client, options = start(mote), {**GREEDY, "max_tokens": 40}
-    texts = [" ".join(prompts(1)[0].split()[:n]) for n in range(3, 20)]
+    client, options = start(mote), {**GREEDY, "max_tokens": 30}
+    texts = [" ".join(prompts(1)[0].split()[:n]) for n in range(3, 15)]
     warm = [client.answer(text, **options) for text in texts]
     assert sum(a.started.cached_tokens for a in warm) > 0
     for text, answer in list(zip(texts, warm, strict=True))[::6]:

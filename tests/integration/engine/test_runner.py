@@ -40,6 +40,12 @@ class Watch:
             **options,
         )
         self._number = 0
+        self._others = {p.pid for p in psutil.Process().children(recursive=True)}  # of other tests
+
+    def engines(self, *, recursive: bool = False) -> list[psutil.Process]:
+        """The processes of this runner; `recursive`: with what they made."""
+        children = psutil.Process().children(recursive=recursive)
+        return [p for p in children if p.pid not in self._others and is_engine(p)]
 
     def job(self, *, sha: str = "aa", **sampling: Any) -> Job:
         self._number += 1
@@ -48,9 +54,10 @@ class Watch:
         return Job(job=JobId(f"j{self._number}"), epoch=1, file_sha256=sha, work=work, sampling=options, now=0.0)
 
     async def until(self, done: Callable[[], Any], patience_s: float = 20.0) -> Any:
-        async with asyncio.timeout(patience_s):
-            while not (value := done()):
-                await asyncio.sleep(0.005)
+        deadline = time.monotonic() + patience_s
+        while not (value := done()):
+            assert time.monotonic() < deadline, (done, self.frames[-3:])
+            await asyncio.sleep(0.005)
         return value
 
     def ends(self) -> list[Any]:
@@ -67,7 +74,7 @@ async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
     watch = Watch(tmp_path)
     yield watch
     await watch.runner.close()
-    assert not [p for p in psutil.Process().children(recursive=True) if is_engine(p)]
+    assert watch.engines(recursive=True) == []
 
 
 def is_engine(process: psutil.Process) -> bool:
@@ -76,11 +83,6 @@ def is_engine(process: psutil.Process) -> bool:
         return process.status() == psutil.STATUS_ZOMBIE or "appliance.agent.engine" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return False
-
-
-def engines() -> list[psutil.Process]:
-    """The engine processes of this test: our direct children."""
-    return [p for p in psutil.Process().children() if is_engine(p)]
 
 
 async def test_a_killed_engine_gives_its_jobs_back_and_returns_in_seconds(watch: Watch) -> None:
@@ -93,7 +95,7 @@ async def test_a_killed_engine_gives_its_jobs_back_and_returns_in_seconds(watch:
     await watch.until(lambda: any(isinstance(f, Step) and len(f.sequences) == 4 for f in watch.frames))
     assert watch.runner.running == 4
     began = time.monotonic()
-    engines()[0].kill()
+    watch.engines()[0].kill()
     await watch.until(lambda: len(watch.ends()) == 4, 2.0)
     assert {(f.code, f.retryable) for f in watch.ends()} == {("engine_lost", True)}
     assert (watch.runner.running, watch.runner.ready, watch.runner.offers) == (0, False, ())
@@ -111,7 +113,7 @@ async def test_a_stuck_engine_is_killed_and_replaced(tmp_path: Path) -> None:
     await watch.runner.load(SPEC)
     watch.runner.submit(watch.job())
     await watch.until(lambda: any(isinstance(f, Step) for f in watch.frames))
-    engines()[0].suspend()
+    watch.engines()[0].suspend()
     await watch.until(lambda: watch.ends())
     assert watch.ends()[0].code == "engine_lost"
     await watch.until(lambda: watch.runner.ready)
@@ -142,7 +144,7 @@ async def test_an_engine_killed_again_and_again_is_not_restarted(watch: Watch, t
     await watch.runner.load(SPEC)
     for _ in range(3):
         await watch.until(lambda: watch.runner.ready)
-        engines()[0].kill()
+        watch.engines()[0].kill()
         await watch.until(lambda: not watch.runner.ready)
     await watch.until(lambda: (tmp_path / "quarantine" / "aa.json").exists())
     with pytest.raises(EngineFailed, match="quarantined"):
@@ -189,8 +191,8 @@ async def test_closing_gives_jobs_back_and_leaves_no_process(watch: Watch) -> No
     await watch.runner.load(SPEC)
     watch.runner.submit(watch.job(grammar=Grammar(kind="gbnf", text="root ::= [a-z]+"), max_tokens=800))
     await watch.until(lambda: any(isinstance(f, Step) for f in watch.frames))
-    children = psutil.Process().children(recursive=True)
-    assert sum(is_engine(p) for p in children) >= 3  # engine, zygote, oracle
+    children = watch.engines(recursive=True)
+    assert len(children) == 3  # engine, zygote, oracle
     began = time.monotonic()
     await watch.runner.close()
     assert time.monotonic() - began < 1.5

@@ -3,7 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.agent.engine.batching import LEAST_CHUNK_TOKENS, Chosen, Idle, Take, Want, choose_slot, next_chunk, plan_step
+from appliance.agent.engine.batching import (
+    LEAST_CHUNK_TOKENS,
+    Chosen,
+    Idle,
+    Take,
+    Want,
+    choose_slot,
+    first_chunk,
+    next_chunk,
+    plan_step,
+)
 
 wants_strategy = st.lists(st.tuples(st.integers(1, 300), st.booleans()), max_size=12).map(
     lambda items: [Want(slot=n, pending=1 if d else p, decoding=d) for n, (p, d) in enumerate(items)]
@@ -48,6 +58,12 @@ def test_a_step_that_took_too_long_makes_the_next_chunk_fit(chunk: int, took_s: 
     if took_s > max_step_s:
         assert new <= max(LEAST_CHUNK_TOKENS, chunk // 2 + 1)
     assert new <= 2 * chunk
+
+
+def test_the_first_chunk_comes_from_the_measured_speed() -> None:
+    assert first_chunk(400.0, max_step_s=0.5, batch_tokens=512) == 100
+    assert first_chunk(1e6, max_step_s=0.5, batch_tokens=512) == 512
+    assert first_chunk(0.1, max_step_s=0.5, batch_tokens=512) == 1
 
 
 def test_a_small_prompt_says_nothing_about_larger_chunks() -> None:

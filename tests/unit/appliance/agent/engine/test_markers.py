@@ -1,5 +1,7 @@
 """Users cannot write control tokens, and text without them is left as it is."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,3 +62,10 @@ def test_too_deep_values_are_refused() -> None:
         value = [value]
     with pytest.raises(TooDeep):
         guard_all(value, str)
+
+
+def test_a_message_full_of_beginnings_is_guarded_in_no_time() -> None:
+    many = Markers([f"<|reserved_special_token_{n}|>" for n in range(1000)])
+    began = time.process_time()
+    assert SEAM in many.guard("<|reserved_special_token_" * 20_000 + "<|reserved_special_token_7|>" + "<" * 500_000)
+    assert time.process_time() - began < 2.0

@@ -42,6 +42,12 @@ def test_steps_with_a_gap_or_too_many_tokens_are_not_joined() -> None:
     assert join_steps(full, step(sequence("a", MAX_STEP_TOKENS, 1))) is None
 
 
+def test_steps_are_not_joined_into_a_frame_that_is_too_large() -> None:
+    large = step(sequence("a", 0, 1, text="x" * 200_000))
+    assert join_steps(large, step(sequence("a", 1, 1))) is not None
+    assert join_steps(large, step(sequence("b", 0, 1, text="x" * 200_000))) is None
+
+
 def test_a_slow_reader_gets_everything_in_order_and_fewer_frames(sockets: Pair) -> None:
     ours, theirs = sockets
     outbox = Outbox(theirs)

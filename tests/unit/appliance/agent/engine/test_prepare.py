@@ -173,6 +173,7 @@ def test_a_raw_prompt_may_hold_control_tokens(make: Callable[..., Preparer], voc
         job(CompletionWork(prompt="x"), logprobs=21),
         job(CompletionWork(prompt="x"), stop=("x" * 1001,)),
         job(CompletionWork(prompt="x"), logit_bias={1024: 1.0}),
+        job(CompletionWork(prompt="x"), logit_bias=dict.fromkeys(range(1025), 1.0)),
         job(ChatWork(messages=msgspec.Raw(b"{}"))),
         job(ChatWork(messages=msgspec.Raw(b'["x"]'))),
         job(ChatWork(messages=msgspec.Raw(b'[{"role": ' + b"[" * 100 + b"]" * 100 + b"}]"))),
@@ -199,4 +200,6 @@ def test_embedding_inputs_become_ids(make: Callable[..., Preparer], vocabulary: 
     assert refusal(preparer, chat(user("x"))).code == "bad_request"
     assert refusal(preparer, job(EmbeddingWork(inputs=("",)))).code == "bad_request"
     assert refusal(preparer, job(EmbeddingWork(inputs=()))).code == "bad_request"
+    wide = Preparer(vocabulary, None, kind="embedding", context_tokens=200, dimensions=1024)
+    assert "585 inputs" in str(refusal(wide, job(EmbeddingWork(inputs=("x",) * 586))))
     assert refusal(preparer, job(EmbeddingWork(inputs=(tuple([5] * 201),)))).code == "context_overflow"

@@ -1,0 +1,68 @@
+"""The decode loop's nouns: its limits, a slot, and a sequence that runs in one."""
+
+from dataclasses import dataclass, field
+
+from appliance.agent.engine.draw import Logits
+from appliance.agent.engine.inbox import Key
+from appliance.agent.engine.oracle import Oracle
+from appliance.agent.engine.sequence import Sequence
+from iamine.wire.messages import Cancel, Failed, Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """`max_tps` in tokens/s per sequence (None: no cap); times in seconds; `waiting` jobs may wait for a slot.
+
+    `first_chunk_tokens` of a prompt go into the first step.
+    """
+
+    max_tps: float | None
+    max_step_s: float
+    progress_s: float
+    waiting: int
+    first_chunk_tokens: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A token whose grammar's verdict is awaited, with the logits to draw again from and the raw ones for logprobs."""
+
+    token: int
+    logits: Logits
+    raw: Logits
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A sequence in its slot; `held` ids of it are in the context. `due`: not before (monotonic seconds)."""
+
+    sequence: Sequence
+    slot: int
+    held: int
+    due: float = 0.0
+    told: float = 0.0
+    decoding: bool = False
+    oracle: Oracle | None = None
+    oracle_ready: bool = True
+    asked: Asked | None = None
+
+    @property
+    def job(self) -> Job:
+        return self.sequence.job
+
+
+@dataclass(slots=True)
+class Slot:
+    """A sequence number of the context: the ids in its memory and when it was last given up."""
+
+    ids: list[int] = field(default_factory=list)
+    used: int = 0
+
+
+def key_of(job: Job | Cancel) -> Key:
+    return job.job, job.epoch
+
+
+def no_slot(job: Job) -> Failed:
+    """Every slot and every waiting place is taken."""
+    return Failed(job=job.job, epoch=job.epoch, code="no_slot", message="every slot of this engine is taken", retryable=True)
