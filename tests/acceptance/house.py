@@ -46,6 +46,7 @@ class House:
     workers: int = 1
     process: subprocess.Popen[bytes] | None = None
     extra: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    clients: list[OpenAI] = field(default_factory=list)
 
     def start(self) -> "House":
         """`iamine up`, and wait until it answers."""
@@ -105,8 +106,10 @@ class House:
         return {"Authorization": f"Bearer {self.key}"}
 
     def client(self, **more: Any) -> OpenAI:
-        """The official SDK, as client.json says."""
-        return OpenAI(base_url=f"{self.url}/v1", api_key=self.key, **{"max_retries": 0, "timeout": 120.0, **more})
+        """The official SDK, as client.json says; closed with the house."""
+        client = OpenAI(**{"base_url": f"{self.url}/v1", "api_key": self.key, "max_retries": 0, "timeout": 120.0, **more})
+        self.clients.append(client)
+        return client
 
     def members(self) -> list[psutil.Process]:
         """Every live process of this house: those that name its folder, and their descendants."""
@@ -145,6 +148,8 @@ class House:
 
     def end(self) -> None:
         """Whatever a test left behind."""
+        for client in self.clients:
+            client.close()
         for process in self.members():
             if process.is_running():
                 process.kill()

