@@ -1,6 +1,7 @@
 """The one way to PostgreSQL: transactions on a connection pool that outlives restarts of the server."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -91,12 +92,15 @@ class Database:
             async with connection.transaction():
                 return await work(connection)
         except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            # A link lost in the middle is told as a misuse, or (by the ROLLBACK that follows) as an inner error of asyncpg.
-            if connection.is_closed() or isinstance(error, asyncpg.InternalClientError):
-                connection.terminate()
+            if _is_lost(connection, error):
                 raise ConnectionResetError(str(error)) from error
             raise
         finally:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: Any) -> None:
+        """What goes wrong here is the link's end; the pool has closed it, and the work's own outcome counts."""
+        with contextlib.suppress(asyncpg.InterfaceError, asyncpg.InternalClientError, *_AWAY):
             await self._pool.release(connection, timeout=2.0)
 
     async def healthy(self, timeout_s: float = 2.0) -> bool:
@@ -114,3 +118,13 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def _is_lost(connection: Any, error: Exception) -> bool:
+    """asyncpg tells a link lost in the middle as a misuse, or (the ROLLBACK that follows) as an error of its own state."""
+    try:
+        if isinstance(error, asyncpg.InternalClientError):
+            connection.terminate()
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # the pool has taken it back already, because its link is gone
+        return True

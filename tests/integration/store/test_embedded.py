@@ -1,5 +1,6 @@
 """The embedded PostgreSQL as real processes: kept, recovered, never left behind, closed to others."""
 
+import asyncio
 import json
 import os
 import re
@@ -37,10 +38,9 @@ def become(uid: int) -> tuple[str, ...]:
 
 
 def can_run_python(uid: int) -> bool:
-    """May this user run the Python of the tests? Not when it lies in root's home."""
-    return (
-        subprocess.run([*become(uid), "--", sys.executable, "-c", ""], stderr=subprocess.DEVNULL, check=False).returncode == 0
-    )
+    """May this user run the Python of the tests? Not when it lies in root's home. (setpriv's own exec still may.)"""
+    command = [*become(uid), "--", "sh", "-c", 'exec "$0" -c ""', sys.executable]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def plain_users() -> list[int]:
@@ -99,6 +99,30 @@ async def test_a_killed_server_comes_back_with_its_data_and_the_store_goes_on(fo
     assert [name.name for name in await store.accounts.names()] == ["ann"]
     assert await store.accounts.authenticate(made.api_key) == made.account
     assert time.monotonic() - began < 15
+    await store.close()
+
+
+async def test_queries_in_flight_survive_every_kill(folder: Path, run_owner: Start) -> None:
+    owner = run_owner(folder / "data")
+    store = await open_store(owner.dsn)
+    killing = True
+
+    async def ask() -> int:
+        answers = 0
+        while killing:
+            await store.accounts.names()
+            answers += 1
+        return answers
+
+    asking = [asyncio.create_task(ask()) for _ in range(4)]
+    pid_file = folder / "data" / "postgres" / "postmaster.pid"
+    for _ in range(3):
+        await asyncio.sleep(0.3)
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+        await asyncio.sleep(0.3)
+        await store.accounts.names()
+    killing = False
+    assert min(await asyncio.gather(*asking)) > 0
     await store.close()
 
 
