@@ -1,6 +1,13 @@
-"""Fakes are found as the package `fakes`."""
+"""Fakes are found as the package `fakes`; generated examples are the same in every run (HYPOTHESIS_PROFILE=wild draws new ones)."""
 
+import os
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("wild", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

@@ -86,6 +86,13 @@ def test_a_job_without_a_slot_waits_and_is_told_its_place(scheduler: Scheduler) 
     assert sends(joined) == [(W, J, 1)]
 
 
+def test_a_worker_takes_as_many_jobs_as_it_has_slots(scheduler: Scheduler) -> None:
+    running(scheduler, slots=2)
+    assert sends(scheduler.on_job(order(K), 0.0)) == [(W, K, 1)]
+    assert sends(scheduler.on_job(order(JobId("l")), 0.0)) == []
+    assert set(scheduler.assigned(W)) == {J, K}
+
+
 def test_a_finished_job_gives_its_slot_to_the_next(scheduler: Scheduler) -> None:
     running(scheduler)
     waiting = scheduler.on_job(order(K), 0.0)
