@@ -5,6 +5,7 @@
 Counts the engine process's own user and system time (all of its threads), so other work on the machine matters little.
 """
 
+import itertools
 import json
 import os
 import socket
@@ -46,7 +47,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def engine_rate(path: Path, tokens: int, at_once: int, **sampling: object) -> tuple[float, float]:
+def engine_rate(path: Path, tokens: int, at_once: int, *, exact: bool, **sampling: object) -> tuple[float, float]:
     """(tokens per CPU-second, tokens per second) of one engine process with `at_once` sequences."""
     ours, theirs = socket.socketpair()
     process = subprocess.Popen(
@@ -55,7 +56,7 @@ def engine_rate(path: Path, tokens: int, at_once: int, **sampling: object) -> tu
     theirs.close()
     deframer = Deframer()
     ours.sendall(
-        encode(Load(path=str(path), file_sha256="", exact=True, slots=8, context_tokens=1024, threads=1, kind="completion"))
+        encode(Load(path=str(path), file_sha256="", exact=exact, slots=8, context_tokens=1024, threads=1, kind="completion"))
     )
 
     def frames() -> object:
@@ -99,11 +100,11 @@ def main(arguments: list[str]) -> None:
     command = [sys.executable, "-c", SERIAL, str(path), PROMPT, str(tokens), str(JOBS)]
     serial = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     rows = [{"what": "llama_cpp.Llama, one by one", "tokens_per_cpu_s": round(serial), "ratio": 1.0}]
-    for at_once in (1, 4, 8):
-        per_cpu, per_wall = engine_rate(path, tokens, at_once)
+    for exact, at_once in itertools.product((True, False), (1, 4, 8)):
+        per_cpu, per_wall = engine_rate(path, tokens, at_once, exact=exact)
         rows.append(
             {
-                "what": f"engine, {at_once} sequences",
+                "what": f"engine, {at_once} sequences, {'exact' if exact else 'default'} mode",
                 "tokens_per_cpu_s": round(per_cpu),
                 "tokens_per_s": round(per_wall),
                 "ratio": round(per_cpu / serial, 2),

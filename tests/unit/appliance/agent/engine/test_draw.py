@@ -82,6 +82,13 @@ def test_the_nucleus_is_the_same_whether_found_among_the_first_or_by_sorting_all
     assert allowed <= nucleus
 
 
+def test_filters_work_on_vocabularies_of_any_size() -> None:
+    flat = np.zeros(900, dtype=np.float32)
+    assert len({draw(flat, sampling(temperature=1.0, min_p=0.5), i) for i in range(300)}) > 200
+    assert {draw(flat, sampling(temperature=1.0, top_k=2), i) for i in range(50)} == {0, 1}
+    assert draw(flat[:1], sampling(temperature=1.0, top_p=0.5), 0) == 0
+
+
 def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], dtype=np.float32))
     drawn = np.bincount([draw(logits, sampling(temperature=1.0, seed=9), i) for i in range(4000)], minlength=4) / 4000
@@ -103,6 +110,7 @@ def test_penalties_follow_the_counts_of_the_answer() -> None:
     options = sampling(presence_penalty=0.5, frequency_penalty=0.25, repeat_penalty=2.0)
     assert adjusted(logits, options, {0: 2, 1: 1}, ()).tolist() == [0.0, -4.75, 1.0]
     assert adjusted(logits, options, {}, ()).tolist() == logits.tolist()
+    assert adjusted(logits, sampling(presence_penalty=1.0), {0: 2}, ()).tolist() == [1.0, -2.0, 1.0]
     assert adjusted(logits, sampling(), {0: 3}, ()).tolist() == logits.tolist()
 
 
