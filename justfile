@@ -43,7 +43,7 @@ mote *arguments:
 
 # Measure: bench/*.py, each with its own --help
 bench name *arguments:
-    shift; python "bench/$1.py" "$@"
+    name=$1; shift; python "bench/$name.py" "$@"
 
 # The tests that try to break it, again and again (default: 10 rounds)
 torture rounds="10":
