@@ -41,7 +41,7 @@ lock:
 mote *arguments:
     mote/retrain "$@"
 
-# Measure: bench/*.py, each with its own --help
+# Measure: runs bench/NAME.py
 bench name *arguments:
     name=$1; shift; python "bench/$name.py" "$@"
 
