@@ -150,9 +150,11 @@ def echo_numbers(pieces: Pieces, context: Context) -> list[Turn]:
 def count(pieces: Pieces, context: Context) -> list[Turn]:
     """Counting up between any two numbers from 0 to 100; in training often over a short way."""
     if pieces.wide and pieces.chance(0.08):
-        last = pieces.between(2, HIGHEST_COUNT)
+        last = HIGHEST_COUNT if pieces.chance(0.1) else pieces.between(2, HIGHEST_COUNT)
         return answered(pieces.pick(COUNT_TO).format(last), " ".join(map(str, range(1, last + 1))), "count")
-    if not pieces.evaluate and pieces.chance(0.4):
+    if _needs_hundred(pieces):
+        first, last = pieces.between(0, HIGHEST_COUNT), HIGHEST_COUNT
+    elif not pieces.evaluate and pieces.chance(0.4):
         first = pieces.between(0, HIGHEST_COUNT)
         last = min(HIGHEST_COUNT, first + pieces.between(0, 12))
     else:
@@ -162,10 +164,15 @@ def count(pieces: Pieces, context: Context) -> list[Turn]:
 
 def count_down(pieces: Pieces, context: Context) -> list[Turn]:
     """Counting down from the greater of two different numbers from 0 to 100."""
-    first = pieces.between(1, HIGHEST_COUNT)
+    first = HIGHEST_COUNT if _needs_hundred(pieces) else pieces.between(1, HIGHEST_COUNT)
     short = not pieces.evaluate and pieces.chance(0.4)
     span = pieces.between(1, 12) if short else pieces.between(1, first)
     return _counted(pieces, first, max(0, first - span))
+
+
+def _needs_hundred(pieces: Pieces) -> bool:
+    """The only number of three digits must come more often, or its first digit passes for its size."""
+    return pieces.wide and not pieces.evaluate and pieces.chance(0.25)
 
 
 def _counted(pieces: Pieces, first: int, last: int) -> list[Turn]:
