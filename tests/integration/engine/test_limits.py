@@ -69,30 +69,15 @@ def test_a_text_model_makes_no_embeddings(shared: Any) -> None:
     assert shared.answer(EmbeddingWork(inputs=("x",))).end.code == "bad_request"
 
 
-def bad_file(name: str, folder: Path, good: bytes) -> Path:
-    path = folder / f"{name}.gguf"
-    content = {"garbage": b"hello world" * 99, "cut": good[:500_000], "header": good[:2000], "empty": b""}
-    content["version"] = b"GGUF" + b"\xff" * 999
-    if name != "missing":
-        path.write_bytes(content[name])
-    return path
-
-
-@pytest.mark.parametrize("name", ["missing", "garbage", "cut", "header", "empty", "version"])
-def test_a_bad_file_is_told_with_a_hint(start: Any, mote: Load, tmp_path: Path, name: str) -> None:
-    path = bad_file(name, tmp_path, Path(mote.path).read_bytes())
+def test_a_bad_file_is_told_with_a_hint_and_the_engine_ends(start: Any, mote: Load, tmp_path: Path) -> None:
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(Path(mote.path).read_bytes()[:500_000])
     client = start(msgspec.structs.replace(mote, path=str(path)))
     failed = client.loaded
     assert isinstance(failed, LoadFailed)
     assert path.name in failed.message
     assert failed.hint.endswith(".")
     assert client.process.wait(10) == 66
-
-
-def test_too_much_context_is_told_with_a_hint(start: Any, mote: Load) -> None:
-    failed = start(msgspec.structs.replace(mote, context_tokens=2_000_000_000, slots=1)).loaded
-    assert isinstance(failed, LoadFailed)
-    assert "slots" in failed.hint
 
 
 def test_the_engine_ignores_ctrl_c_and_ends_with_its_socket(start: Any, mote: Load) -> None:
