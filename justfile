@@ -3,6 +3,10 @@
 set positional-arguments
 export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 
+# Modules that decide and do nothing else: every branch of theirs is taken by their own tests
+pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff"
+pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/test_toolcalls.py tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py"
+
 # What there is to do
 default:
     @just --list --unsorted
@@ -21,8 +25,10 @@ check:
         "ruff check ." \
         "ruff format --check ." \
         "mypy" \
+        "mypy --python-version 3.10 --disable-error-code no-any-return --no-warn-unused-ignores -p iamine -p appliance" \
         "lint-imports" \
-        "pytest -q tests/unit tests/sim"
+        "pytest -q {{pure_tests}} {{pure}} --cov-branch --cov-fail-under=100 --cov-report=term-missing" \
+        "pytest -q tests/unit tests/sim {{replace(" " + pure_tests, " ", " --ignore=")}}"
 
 # Everything that needs no special hardware
 test: check
