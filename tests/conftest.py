@@ -1,4 +1,4 @@
-"""Fakes are found as the package `fakes`; generated examples are the same in every run (HYPOTHESIS_PROFILE=wild draws new ones)."""
+"""Fakes are found as the package `fakes`; generated examples are the same in every run (unless HYPOTHESIS_PROFILE=wild)."""
 
 import os
 import sys

@@ -49,7 +49,8 @@ class Users:
 def run_as(users: Users, *, user_namespaces: bool) -> RunAs:
     """postgres refuses root, and initdb refuses a user without a name. Both become somebody in a namespace of their own, so
     that the files stay theirs and folders like /root (0700) can be passed. Where root may not make one (Docker), it becomes
-    somebody for real, and passes folders by one capability.
+    somebody for real, and passes folders by one capability; the secure bit makes access(2), by which initdb looks for its
+    programs, count it too (seen in a chroot whose clone lay in /root).
     """
     if users.euid != 0 and users.has_name:
         return RunAs(prefix=(), owner=None)
@@ -60,7 +61,7 @@ def run_as(users: Users, *, user_namespaces: bool) -> RunAs:
         return RunAs(prefix=(), owner=None)
     became = (f"--reuid={users.somebody}", f"--regid={users.somebody}", "--clear-groups")
     capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-    return RunAs(prefix=("setpriv", *became, *capability, "--"), owner=users.somebody)
+    return RunAs(prefix=("setpriv", *became, *capability, "--securebits=+no_setuid_fixup", "--"), owner=users.somebody)
 
 
 def initdb(binaries: Path, target: Path, password_file: Path, who: RunAs) -> tuple[str, ...]:
