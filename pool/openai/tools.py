@@ -16,6 +16,7 @@ MAX_TOOLS = 128  # OpenAI's limit
 MAX_TOOLS_BYTES = 262_144
 MAX_SCHEMA_BYTES = 131_072
 MAX_DESCRIPTION_CHARACTERS = 16_384
+MAX_SCHEMA_DEPTH = 64  # of one tool; what people write stays under ten
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's rule for functions and schemas
 _DEFINITIONS = ("$defs", "definitions")  # JSON Schema 2020-12 and before
 _INTO_DEFINITIONS = re.compile(r"^/(\$defs|definitions)/")
@@ -97,6 +98,21 @@ def _named(fields: Fields, tools: tuple[Tool, ...]) -> Tool:
     return found
 
 
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Whether lists and objects are nested more than `limit` deep; level by level, so depth itself costs no stack."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def call_grammar(tools: tuple[Tool, ...]) -> Grammar:
     """The JSON schema of one call of one of the tools: {"name": ..., "arguments": {...}}.
 
@@ -107,8 +123,11 @@ def call_grammar(tools: tuple[Tool, ...]) -> Grammar:
         defined = dict(
             pair for i, tool in enumerate(tools) for pair in _definitions(f"tool{i}", msgspec.json.decode(tool.schema))
         )
-    except RecursionError:
-        raise InvalidRequest("'tools' are nested too deeply.", param="tools") from None
+        deep = any(_is_deeper(value, MAX_SCHEMA_DEPTH) for value in defined.values())
+    except RecursionError:  # where the interpreter's own limit is the lower one: it differs by version
+        deep = True
+    if deep:
+        raise InvalidRequest(f"'tools' are nested more than {MAX_SCHEMA_DEPTH} deep.", param="tools")
     calls = [
         {
             "type": "object",
