@@ -25,7 +25,7 @@ check:
         "ruff check ." \
         "ruff format --check ." \
         "mypy" \
-        "mypy --python-version 3.10 --disable-error-code no-any-return --no-warn-unused-ignores -p iamine -p appliance" \
+        "mypy --python-version 3.10 --disable-error-code no-any-return --no-warn-unused-ignores --ignore-missing-imports -p iamine -p appliance" \
         "lint-imports" \
         "pytest -q {{pure_tests}} {{pure}} --cov-branch --cov-fail-under=100 --cov-report=term-missing" \
         "pytest -q tests/unit tests/sim {{replace(" " + pure_tests, " ", " --ignore=")}}"
