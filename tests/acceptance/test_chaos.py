@@ -116,3 +116,20 @@ def test_no_answer_dies_with_its_agent(house: House) -> None:
     assert [n for n, one in enumerate(seen) if one.text != whole[prompts[n]].text] == []
     assert moved >= 0.8 * STREAMS, f"only {moved} of {STREAMS} had more than one worker: this proves too little"
     wait_for(lambda: house.status()["running"] == 0 and house.status()["queued"] == 0, 10, "no slot stays taken")
+
+
+def test_an_agent_that_freezes_is_replaced_and_welcomed_back(house: House) -> None:
+    house.workers = 0
+    house.start()
+    for name in ("first", "second"):
+        house.worker(name, "--max-tps", "40")
+    house.wait_ready(workers=2)
+    frozen = house.find("iamine", "worker", "first")
+    thread = threading.Thread(target=lambda: (time.sleep(3), frozen.suspend(), time.sleep(8), frozen.resume()))
+    thread.start()
+    seen = asyncio.run(all_answers(house, PROMPTS[:8], 8))
+    thread.join()
+    assert [one.tokens for one in seen] == [TOKENS] * 8
+    assert sum(one.segments >= 2 for one in seen) >= 2, "nobody was at the frozen one: this proves nothing"
+    house.wait_ready(workers=2)
+    wait_for(lambda: house.status()["running"] == 0, 10, "no slot stays taken")
