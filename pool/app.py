@@ -95,7 +95,7 @@ class Pool:
         return Hub(
             identity=load_or_create(self._config.data_path / "pool.key"),
             name=self._config.name,
-            scheduler=Scheduler(),
+            scheduler=Scheduler(max_queue=self._config.max_queue),
             catalogue=catalogue,
             monotonic=time.monotonic,
             wall=time.time,
@@ -138,6 +138,8 @@ class Pool:
             cors_origins=frozenset(self._config.cors_origins),
             max_body_bytes=self._config.max_body_bytes,
             concurrent_per_key=self._config.per_key_concurrency,
+            requests_per_minute=self._config.requests_per_minute,
+            tokens_per_minute=self._config.tokens_per_minute,
         )
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:

@@ -27,7 +27,7 @@ from iamine.wire.messages import (
     Step,
 )
 from iamine.wire.session import Ended, Heard, Introduced, PoolSession, Reply
-from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, Unavailable
+from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, RateLimited, Unavailable
 from pool.hub.catalogue import Catalogue
 from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
@@ -44,6 +44,7 @@ REFUSALS: dict[RefusalCode, type[PoolError]] = {
     "answer_lost": AnswerLost,
     "context_overflow": ContextTooLong,
     "bad_request": InvalidRequest,
+    "queue_full": RateLimited,
 }
 
 

@@ -1,6 +1,7 @@
 """The board: every job that is not over, who holds it, and the moves that the scheduler makes on it."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
@@ -45,6 +46,23 @@ class Board:
         """A new job joins its account's line."""
         self.jobs[record.order.job] = record
         self._queue(record.order.model).push(record.order.job, record.order.account)
+
+    @property
+    def queued(self) -> int:
+        """Jobs that wait."""
+        return sum(len(queue) for queue in self.queues.values())
+
+    def excess(self, account: AccountId) -> JobRecord:
+        """Whose job goes when the queue is too long: the newest of the account with the most waiting, of equals `account`.
+
+        A job of `account` must wait. What a worker has begun already is never given up for this.
+        """
+        counts: Counter[AccountId] = Counter()
+        for queue in self.queues.values():
+            counts.update(dict(queue.lengths()))
+        worst = max(counts, key=lambda name: (counts[name], name == account))
+        records = reversed(self.jobs.values())
+        return next(one for one in records if one.order.account == worst and one.state is JobState.QUEUED and not one.epoch)
 
     def places(self) -> dict[JobId, Queued]:
         """Where every queued job stands and about how long it will take to be its turn."""

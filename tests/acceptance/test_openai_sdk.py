@@ -149,8 +149,9 @@ def test_multi_part_and_unicode_text(client: OpenAI) -> None:
 
 
 def test_models(client: OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["mote"]
+    assert [model.id for model in client.models.list()] == ["mote", "iamine-auto", "iamine-micro"], "real ones first"
     assert client.models.retrieve("mote").object == "model"
+    assert client.models.retrieve("iamine-auto").object == "model"
 
 
 def test_errors_are_the_sdks_own(shared: House, client: OpenAI) -> None:
