@@ -7,6 +7,7 @@ from house import House
 from openai import OpenAI
 
 COUNT: Any = [{"role": "user", "content": "count from 3 to 12"}]
+SPELL: Any = [{"role": "user", "content": "count from 2 to 9"}]  # another text than above: asked again may go a tier up
 COUNTED = "3 4 5 6 7 8 9 10 11 12"
 
 
@@ -33,9 +34,9 @@ def test_mote_answers_to_every_name_and_says_so(client: OpenAI, name: str, degra
 
 
 def test_a_stream_tells_the_tier_in_its_last_chunk(client: OpenAI) -> None:
-    chunks = list(client.chat.completions.create(model="iamine-auto", messages=COUNT, temperature=0, stream=True))
+    chunks = list(client.chat.completions.create(model="iamine-auto", messages=SPELL, temperature=0, stream=True))
     assert {chunk.model for chunk in chunks} == {"mote"}
-    assert told(chunks[-1]) == ("micro", False, chunks[-1].model_extra["x_iamine"]["reason"])  # type: ignore[index]
+    assert told(chunks[-1]) == ("micro", False, "short talk")
 
 
 def test_tools_work_under_a_tiers_name_too(client: OpenAI) -> None:
@@ -49,5 +50,5 @@ def test_tools_work_under_a_tiers_name_too(client: OpenAI) -> None:
 def test_the_limits_are_told(shared: House) -> None:
     response = shared.client().chat.completions.with_raw_response.create(model="iamine-auto", messages=COUNT)
     assert response.headers["x-ratelimit-limit-requests"] == "6000"
-    assert 0 < int(response.headers["x-ratelimit-remaining-requests"]) < 6000
-    assert int(response.headers["x-ratelimit-remaining-tokens"]) < int(response.headers["x-ratelimit-limit-tokens"])
+    assert 0 < int(response.headers["x-ratelimit-remaining-requests"]) <= 6000, "100 come back each second"
+    assert 0 < int(response.headers["x-ratelimit-remaining-tokens"]) <= int(response.headers["x-ratelimit-limit-tokens"])
