@@ -82,11 +82,12 @@ class Router:
         return ModelId(self._routing.aliases.get(name, name))
 
     def _fitting(self, request: Request, cards: Sequence[ModelCard], account: AccountId, now: float) -> TierChoice:
-        again = self._recent.again(account, asked_text(request), now)
+        text = asked_text(request)
+        again = self._recent.again(account, text, now)
         capacity = dict.fromkeys(TIERS, 0)
         for one in self._candidates(request, cards):
             capacity[one.tier] += one.card.workers
-        return choose(features(request, asked_again=again), capacity, floor=self._routing.quality_floor)
+        return choose(features(request, text, asked_again=again), capacity, floor=self._routing.quality_floor)
 
     def _by_tier(self, request: Request, cards: Sequence[ModelCard], wished: TierChoice) -> tuple[ModelCard, Chosen]:
         found = self._pick(request, cards, wished.tier)

@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _FAR = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\uac00-\ud7af]")  # Greek to Ethiopic, kana, hangul
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _CODE = re.compile(
-    r"```|^\s*(def|class|import|from|func|fn|public|#include|SELECT)\b|=>|\w\(\)|</\w+>|[{;]\s*$"
+    r"```|^[ \t]*(def|class|import|from|func|fn|public|#include|SELECT)\b|=>|\w\(\)|</\w+>|[{;][ \t]*$"
     r"|\b(python|javascript|typescript|java|rust|golang|c\+\+|sql|html|css|bash|regex|regexp|json|docker|kubernetes|git|api)\b"
     r"|\b(code|script|function|unit tests?|stack ?trace|compil\w+|debug\w*|refactor\w*)\b"
     r"|\b(fonction|skript|programm|código|función)\b"
@@ -60,9 +60,8 @@ class Features:
     asked_again: bool = False
 
 
-def features(request: ChatRequest | CompletionRequest, *, asked_again: bool = False) -> Features:
-    """The features of a request. `asked_again` is known to whoever remembers."""
-    text = asked_text(request)
+def features(request: ChatRequest | CompletionRequest, text: str, *, asked_again: bool = False) -> Features:
+    """The features of a request whose `asked_text` is `text`. `asked_again` is known to whoever remembers."""
     text = text if len(text) <= READ_CHARACTERS else text[: READ_CHARACTERS // 2] + "\n" + text[-READ_CHARACTERS // 2 :]
     return Features(
         prompt_tokens=prompt_tokens(request),

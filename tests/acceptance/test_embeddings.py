@@ -21,9 +21,7 @@ def test_a_workers_embedder_answers(house: House) -> None:
     client = house.client()
     wait_for(lambda: "mote-embed" in [model.id for model in client.models.list()], 30, "both models")
     listed = [model.id for model in client.models.list()]
-    assert listed == ["mote", "mote-embed", "iamine-auto", "iamine-micro"], (
-        "chat models first, names that stand for others last"
-    )
+    assert listed == ["mote", "mote-embed", "iamine-auto", "iamine-micro"], "chat first, stand-ins last"
     answer = client.embeddings.create(model="mote-embed", input=["a river", "a river", "seven"])
     vectors = [item.embedding for item in answer.data]
     assert [item.index for item in answer.data] == [0, 1, 2]

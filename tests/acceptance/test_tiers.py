@@ -7,7 +7,6 @@ from house import House
 from openai import OpenAI
 
 COUNT: Any = [{"role": "user", "content": "count from 3 to 12"}]
-SPELL: Any = [{"role": "user", "content": "count from 2 to 9"}]  # another text than above: asked again may go a tier up
 COUNTED = "3 4 5 6 7 8 9 10 11 12"
 
 
@@ -34,7 +33,7 @@ def test_mote_answers_to_every_name_and_says_so(client: OpenAI, name: str, degra
 
 
 def test_a_stream_tells_the_tier_in_its_last_chunk(client: OpenAI) -> None:
-    chunks = list(client.chat.completions.create(model="iamine-auto", messages=SPELL, temperature=0, stream=True))
+    chunks = list(client.chat.completions.create(model="iamine-auto", messages=COUNT, temperature=0, stream=True))
     assert {chunk.model for chunk in chunks} == {"mote"}
     assert told(chunks[-1]) == ("micro", False, "short talk")
 

@@ -8,7 +8,8 @@ import pytest
 from pool.openai.chat import parse_chat
 from pool.openai.completions import parse_completion
 from pool.openai.types import ChatRequest, CompletionRequest
-from pool.routing.features import Features, asked_text, features, language, prompt_tokens
+from pool.routing import features as rules
+from pool.routing.features import Features, asked_text, language, prompt_tokens
 
 
 def chat(*turns: tuple[str, str], **fields: Any) -> ChatRequest:
@@ -18,6 +19,10 @@ def chat(*turns: tuple[str, str], **fields: Any) -> ChatRequest:
 
 def completion(prompt: Any) -> CompletionRequest:
     return parse_completion(json.dumps({"model": "m", "prompt": prompt}).encode(), seed=1)
+
+
+def features(request: ChatRequest | CompletionRequest, *, asked_again: bool = False) -> Features:
+    return rules.features(request, asked_text(request), asked_again=asked_again)
 
 
 def test_a_greeting_asks_for_nothing() -> None:

@@ -18,7 +18,7 @@ from iamine import manifest
 from iamine.ids import ModelId
 from iamine.manifest import TIERS, Tier
 from pool.openai.chat import parse_chat
-from pool.routing.features import Features, features
+from pool.routing.features import Features, asked_text, features
 from pool.routing.tiers import NAMES, TierChoice, Tiers, choose
 from pool.routing.types import ModelCard
 
@@ -31,7 +31,8 @@ EVERYWHERE = dict.fromkeys(TIERS, 1)
 def asked(prompt: dict[str, Any]) -> Features:
     text = prompt["text"] + prompt.get("repeat", "") * prompt.get("times", 0) + prompt.get("after", "")
     body = {"model": "iamine-auto", "messages": [{"role": "user", "content": text}]}
-    return features(parse_chat(json.dumps(body | ({"tools": TOOLS} if prompt.get("tools") else {})).encode(), seed=1))
+    request = parse_chat(json.dumps(body | ({"tools": TOOLS} if prompt.get("tools") else {})).encode(), seed=1)
+    return features(request, asked_text(request))
 
 
 def test_the_rules_agree_with_the_labelled_prompts() -> None:
