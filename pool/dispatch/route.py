@@ -1,6 +1,6 @@
 """From the name a client sends to the model that answers: a model's id, a tier, or one of OpenAI's names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, ModelId
@@ -41,10 +41,11 @@ class Pseudo:
 
 
 class Router:
-    """Resolves names. It remembers, as hashes and for half a minute, who asked what."""
+    """Resolves names. `wait_s` tells how long a model's queue is. It remembers for half a minute, as hashes, who asked what."""
 
-    def __init__(self, routing: Routing) -> None:
+    def __init__(self, routing: Routing, wait_s: Callable[[ModelId], float | None]) -> None:
         self._routing = routing
+        self._wait_s = wait_s
         self._tiers = Tiers(routing.manifest, routing.model_tiers)
         self._recent = Recent()
 
@@ -106,7 +107,10 @@ class Router:
 
     def _candidates(self, request: Request, cards: Sequence[ModelCard]) -> list[Candidate]:
         kinds = ("chat",) if isinstance(request, ChatRequest) else ("chat", "completion")
-        return [Candidate(card=card, tier=self._tiers.of(card)) for card in cards if card.kind in kinds]
+        return [self._candidate(card) for card in cards if card.kind in kinds]
+
+    def _candidate(self, card: ModelCard) -> Candidate:
+        return Candidate(card=card, tier=self._tiers.of(card), wait_s=self._wait_s(card.model))
 
     def _may_stand_in(self, request: Request) -> bool:
         """A raw prompt is written for one model's template, and token ids for one model's vocabulary."""

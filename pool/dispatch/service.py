@@ -44,7 +44,7 @@ class Dispatch:
         self._hub = hub
         self._records = records
         self._limits = limits or Limits()
-        self._router = Router(routing or Routing())
+        self._router = Router(routing or Routing(), hub.wait_s)
         self._wall_time = wall_time
         self._random_bytes = random_bytes
         self._background = Background()

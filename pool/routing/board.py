@@ -72,6 +72,13 @@ class Board:
             for position, job in enumerate(queue.order(self._served(model)), start=1)
         }
 
+    def wait_s(self, model: ModelId) -> float | None:
+        """About how long one more job of the model would wait; None when nobody can serve it or nobody can tell."""
+        queued = len(self.queues.get(model, ()))
+        if not queued and self.fleet.candidates(model, file_sha256="", least_context=0, avoid=frozenset()):
+            return 0.0
+        return self._estimate(model, queued + 1)
+
     def fill(self, model: ModelId, now: float) -> list[Effect]:
         """Give queued jobs of the model to free slots, in fair order, until no slot or no fitting job is left."""
         effects: list[Effect] = []

@@ -1,18 +1,22 @@
 """What answers when the asked tier cannot: the order of tiers, and of models within one."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from iamine.manifest import TIERS, Tier
 from pool.routing.types import ModelCard
 
+SHORT_WAIT_S = 10.0  # rather another tier than to wait for longer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A model and its tier."""
+    """A model, its tier, and about how long a job of it would wait (None: nobody knows)."""
 
     card: ModelCard
     tier: Tier
+    wait_s: float | None
 
 
 def order(asked: Tier, floor: Tier) -> tuple[Tier, ...]:
@@ -25,18 +29,20 @@ def pick(candidates: Iterable[Candidate], tiers: Sequence[Tier], *, prompt_token
     """Who answers: one that can, that has room for the prompt, that lives, in the first such tier; None without any.
 
     Too long for those alive waits for one that has the room. If nothing lives, the best one known is waited for.
-    Within a tier the one with the most workers has the least expected wait; the larger context breaks ties.
+    A tier where the wait is long is passed over. Within a tier the least wait, then the most workers.
     """
 
-    def rank(one: Candidate) -> tuple[bool, bool, bool, int, int, int, str]:
+    def rank(one: Candidate) -> tuple[bool, bool, bool, bool, int, float, int, str]:
         card = one.card
+        wait_s = math.inf if one.wait_s is None else one.wait_s
         return (
             tools and not card.tool_format,
             card.context_tokens <= prompt_tokens,
             card.workers == 0,
+            wait_s > SHORT_WAIT_S,
             tiers.index(one.tier),
+            wait_s,
             -card.workers,
-            -card.context_tokens,
             card.model,
         )
 

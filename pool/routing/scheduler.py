@@ -56,6 +56,10 @@ class Scheduler:
     def running(self) -> int:
         return sum(len(state.running) for state in self._board.fleet)
 
+    def wait_s(self, model: ModelId) -> float | None:
+        """About how long one more job of the model would wait, None when nobody knows."""
+        return self._board.wait_s(model)
+
     def offering(self, model: ModelId) -> list[ModelOffer]:
         """What live workers offer under this name."""
         return [offer for _, offer in self._board.fleet.offering(model)]

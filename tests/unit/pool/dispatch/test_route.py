@@ -28,10 +28,16 @@ def completion(model: str, prompt: Any = "Once") -> CompletionRequest:
     return parse_completion(json.dumps({"model": model, "prompt": prompt}).encode(), seed=1)
 
 
+def made(waits: dict[str, float | None] | None = None, **routing: Any) -> Router:
+    """A router; a model whose wait is not given has a free slot."""
+    known = waits or {}
+    return Router(Routing(model_tiers=TIERS, **routing), lambda model: known.get(model, 0.0))
+
+
 def routed(
     request: ChatRequest | CompletionRequest, *cards: ModelCard, now: float = 0.0, router: Router | None = None, **routing: Any
 ) -> tuple[str, str, bool, str]:
-    router = router or Router(Routing(model_tiers=TIERS, **routing))
+    router = router or made(**routing)
     found, chosen = router.route(request, cards, ANN, now)
     return found.model, chosen.tier, chosen.degraded, chosen.reason
 
@@ -47,6 +53,14 @@ def test_a_tiers_name_is_a_model_of_the_tier_else_the_nearest() -> None:
     assert routed(chat("iamine-large"), MINI, card("big", workers=0))[:3] == ("mini", "micro", True)
 
 
+def test_a_tier_that_is_busy_for_long_is_passed_over() -> None:
+    name = chat("iamine-medium")
+    assert routed(name, MINI, MID, BIG, waits={"mid": 30.0})[:3] == ("big", "large", False)
+    assert routed(name, MINI, MID, BIG, waits={"mid": 30.0, "big": None})[:3] == ("mini", "micro", True)
+    assert routed(name, MINI, MID, BIG, waits={"mid": 5.0})[0] == "mid"
+    assert routed(chat("mid"), MINI, MID, waits={"mid": 30.0})[0] == "mid", "asked by its own name"
+
+
 def test_auto_fits_the_request() -> None:
     assert routed(chat("iamine-auto"), MINI, MID, BIG) == ("mini", "micro", False, "short talk")
     assert routed(chat("iamine-auto", "Prove it"), MINI, MID, BIG) == ("mid", "medium", False, "reasoning")
@@ -56,7 +70,7 @@ def test_auto_fits_the_request() -> None:
 
 
 def test_asked_again_within_half_a_minute_is_answered_by_the_next_tier() -> None:
-    router = Router(Routing(model_tiers=TIERS))
+    router = made()
     assert routed(chat("iamine-auto"), MINI, MID, now=0.0, router=router)[0] == "mini"
     assert routed(chat("iamine-auto"), MINI, MID, now=9.0, router=router) == ("mid", "medium", False, "asked again")
     assert routed(chat("iamine-auto"), MINI, MID, now=99.0, router=router)[0] == "mini"
@@ -106,14 +120,14 @@ def test_without_any_worker_ever_it_is_a_503_and_an_unknown_name_a_404() -> None
 
 def test_nobody_stands_in_for_an_embedder() -> None:
     embedder = card("e", kind="embedding", workers=0)
-    router = Router(Routing(aliases={"text-embedding-3-small": "e"}))
+    router = made(aliases={"text-embedding-3-small": "e"})
     assert router.embedding([MINI, embedder], ModelId("text-embedding-3-small")) is embedder
     with pytest.raises(InvalidRequest):
         router.embedding([MINI, embedder], ModelId("mini"))
 
 
 def test_the_names_that_can_be_served_now() -> None:
-    router = Router(Routing(model_tiers=TIERS))
+    router = made()
     cards = [MINI, card("mid", workers=0), BIG, card("e", kind="embedding")]
     assert [one.name for one in router.pseudo(cards)] == ["iamine-auto", "iamine-micro", "iamine-large"]
     assert router.pseudo(cards)[0].cards == (MINI, BIG)

@@ -272,6 +272,7 @@ async def test_a_full_queue_is_a_429_that_says_when_to_come_back(hub: Hub) -> No
     assert caught.value.retry_after_s >= 1
     assert await anext(waiting) == Queued(position=1, estimate_s=None)
     assert hub.queued == 1
+    assert hub.wait_s(ModelId("m")) is None, "nobody serves it"
 
 
 def test_a_silent_worker_is_evicted_and_its_job_moves(hub: Hub, clock: Clock) -> None:

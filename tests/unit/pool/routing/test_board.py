@@ -61,3 +61,15 @@ def test_a_full_queue_refuses_nobody_whom_a_worker_takes_at_once() -> None:
     ask(scheduler, "a1", ModelId("n"))
     scheduler.on_worker(W, (OFFER,), 0.0)
     assert not refused(ask(scheduler, "b1"))
+
+
+def test_the_wait_is_nothing_with_a_free_slot_grows_with_the_queue_and_is_unknown_without_a_worker() -> None:
+    scheduler = Scheduler()
+    assert scheduler.wait_s(M) is None
+    scheduler.on_worker(W, (OFFER,), 0.0)
+    assert scheduler.wait_s(M) == 0.0
+    ask(scheduler, "a1")
+    first = scheduler.wait_s(M)
+    ask(scheduler, "a2")
+    second = scheduler.wait_s(M)
+    assert first is not None and second == 2 * first > 0

@@ -9,12 +9,14 @@ from pool.routing.fallback import Candidate, degraded, order, pick
 from pool.routing.types import ModelCard
 
 
-def one(model: str, tier: Tier, workers: int = 1, *, context: int = 1000, tools: bool = True) -> Candidate:
+def one(
+    model: str, tier: Tier, workers: int = 1, *, context: int = 1000, tools: bool = True, wait_s: float | None = 0.0
+) -> Candidate:
     card = ModelCard(
         model=ModelId(model), kind="chat", context_tokens=context, vocabulary_tokens=1,
         tool_format="hermes" if tools else "", workers=workers, created=0,
     )  # fmt: skip
-    return Candidate(card=card, tier=tier)
+    return Candidate(card=card, tier=tier, wait_s=wait_s if workers else None)
 
 
 def picked(*candidates: Candidate, asked: Tier = "small", floor: Tier = "micro", tokens: int = 10, tools: bool = False) -> str:
@@ -53,9 +55,16 @@ def test_if_nothing_lives_the_best_known_is_waited_for() -> None:
     assert pick([], TIERS, prompt_tokens=1, tools=False) is None
 
 
-def test_within_a_tier_the_most_workers_then_the_larger_context() -> None:
+def test_a_long_wait_or_an_unknown_one_sends_to_another_tier() -> None:
+    assert picked(one("m", "micro"), one("s", "small", wait_s=10.0), one("l", "large")) == "s"
+    assert picked(one("m", "micro"), one("s", "small", wait_s=10.1), one("l", "large")) == "l"
+    assert picked(one("m", "micro"), one("s", "small", wait_s=None), one("l", "large", wait_s=60.0)) == "m"
+    assert picked(one("m", "micro", wait_s=60.0), one("s", "small", wait_s=60.0)) == "s", "then the asked one it is"
+
+
+def test_within_a_tier_the_least_wait_then_the_most_workers_then_by_name() -> None:
+    assert picked(one("a", "small", 3, wait_s=2.0), one("b", "small", wait_s=1.0)) == "b"
     assert picked(one("a", "small", 1), one("b", "small", 3)) == "b"
-    assert picked(one("a", "small"), one("b", "small", context=2000)) == "b"
     assert picked(one("b", "small"), one("a", "small")) == "a"
 
 
