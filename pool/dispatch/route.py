@@ -8,7 +8,7 @@ from iamine.manifest import TIERS, Manifest, Tier
 from pool.dispatch.orders import find_model
 from pool.errors import ModelNotFound, Unavailable
 from pool.openai.types import ChatRequest, Chosen, CompletionRequest
-from pool.routing.fallback import Candidate, degraded, order, pick
+from pool.routing.fallback import Candidate, degraded, pick
 from pool.routing.features import asked_text, features, prompt_tokens
 from pool.routing.recent import Recent
 from pool.routing.tiers import AUTO, NAMES, TierChoice, Tiers, choose
@@ -102,8 +102,8 @@ class Router:
 
     def _pick(self, request: Request, cards: Sequence[ModelCard], asked: Tier) -> Candidate | None:
         tools = isinstance(request, ChatRequest) and bool(request.tools)
-        tiers = order(asked, self._routing.quality_floor)
-        return pick(self._candidates(request, cards), tiers, prompt_tokens=prompt_tokens(request), tools=tools)
+        candidates, floor = self._candidates(request, cards), self._routing.quality_floor
+        return pick(candidates, asked, floor, prompt_tokens=prompt_tokens(request), tools=tools)
 
     def _candidates(self, request: Request, cards: Sequence[ModelCard]) -> list[Candidate]:
         kinds = ("chat",) if isinstance(request, ChatRequest) else ("chat", "completion")

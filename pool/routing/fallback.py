@@ -1,7 +1,7 @@
 """What answers when the asked tier cannot: the order of tiers, and of models within one."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iamine.manifest import TIERS, Tier
@@ -25,20 +25,23 @@ def order(asked: Tier, floor: Tier) -> tuple[Tier, ...]:
     return TIERS[start:] + TIERS[:start][::-1]
 
 
-def pick(candidates: Iterable[Candidate], tiers: Sequence[Tier], *, prompt_tokens: int, tools: bool) -> Candidate | None:
+def pick(candidates: Iterable[Candidate], asked: Tier, floor: Tier, *, prompt_tokens: int, tools: bool) -> Candidate | None:
     """Who answers: one that can, that has room for the prompt, that lives, in the first such tier; None without any.
 
     Too long for those alive waits for one that has the room. If nothing lives, the best one known is waited for.
-    A tier where the wait is long is passed over. Within a tier the least wait, then the most workers.
+    A tier where the wait is long is passed over, but not for one below the floor. Within a tier the least wait, then
+    the most workers.
     """
+    tiers = order(asked, floor)
 
-    def rank(one: Candidate) -> tuple[bool, bool, bool, bool, int, float, int, str]:
+    def rank(one: Candidate) -> tuple[bool, bool, bool, bool, bool, int, float, int, str]:
         card = one.card
         wait_s = math.inf if one.wait_s is None else one.wait_s
         return (
             tools and not card.tool_format,
             card.context_tokens <= prompt_tokens,
             card.workers == 0,
+            degraded(floor, one.tier),
             wait_s > SHORT_WAIT_S,
             tiers.index(one.tier),
             wait_s,

@@ -20,7 +20,7 @@ def one(
 
 
 def picked(*candidates: Candidate, asked: Tier = "small", floor: Tier = "micro", tokens: int = 10, tools: bool = False) -> str:
-    found = pick(candidates, order(asked, floor), prompt_tokens=tokens, tools=tools)
+    found = pick(candidates, asked, floor, prompt_tokens=tokens, tools=tools)
     assert found is not None
     return found.card.model
 
@@ -52,7 +52,7 @@ def test_a_live_model_of_the_asked_tier_answers_else_one_above_else_one_below() 
 
 def test_if_nothing_lives_the_best_known_is_waited_for() -> None:
     assert picked(one("m", "micro", 0), one("l", "large", 0)) == "l"
-    assert pick([], TIERS, prompt_tokens=1, tools=False) is None
+    assert pick([], "small", "micro", prompt_tokens=1, tools=False) is None
 
 
 def test_a_long_wait_or_an_unknown_one_sends_to_another_tier() -> None:
@@ -60,6 +60,13 @@ def test_a_long_wait_or_an_unknown_one_sends_to_another_tier() -> None:
     assert picked(one("m", "micro"), one("s", "small", wait_s=10.1), one("l", "large")) == "l"
     assert picked(one("m", "micro"), one("s", "small", wait_s=None), one("l", "large", wait_s=60.0)) == "m"
     assert picked(one("m", "micro", wait_s=60.0), one("s", "small", wait_s=60.0)) == "s", "then the asked one it is"
+
+
+def test_a_long_wait_sends_nobody_below_the_floor_while_something_better_lives() -> None:
+    busy = one("s", "small", wait_s=60.0)
+    assert picked(one("m", "micro"), busy, floor="small") == "s"
+    assert picked(one("m", "micro"), busy) == "m"
+    assert picked(one("m", "micro"), one("s", "small", 0), floor="small") == "m"
 
 
 def test_within_a_tier_the_least_wait_then_the_most_workers_then_by_name() -> None:
