@@ -100,7 +100,7 @@ def offered(client: Client, status: dict[str, Any]) -> list[dict[str, Any]]:
 
 def first_model(models: list[dict[str, Any]]) -> str:
     """The model to talk to when none is named: one with a worker, one that chats, first come. Raises ClientError."""
-    chat = [model for model in models if model.get("kind", "chat") == "chat"]
+    chat = [model for model in models if model.get("kind", "chat") == "chat" and not model.get("pseudo")]
     if not chat:
         raise ClientError(
             "the pool has no chat model", hint="start a worker with `iamine worker --auto`, or name one with --model"

@@ -107,7 +107,7 @@ def choose_model(answer: bytes) -> str | None:
     try:
         models: list[dict[str, Any]] = json.loads(answer)["data"]
         offered = [(str(model["id"]), model.get("x_iamine", {})) for model in models]
-        ids = [name for name, about in sorted(offered, key=_rank) if about.get("workers", 1)]
+        ids = [name for name, about in sorted(offered, key=_rank) if about.get("workers", 1) and not about.get("pseudo")]
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return ids[0] if ids else None

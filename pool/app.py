@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 import uvloop
 from sanic import Sanic
 
-from iamine import __version__
+from iamine import __version__, manifest
 from iamine.ids import WorkerId
 from iamine.keyfile import load_or_create
 from iamine.wire.messages import MAX_FRAME_BYTES, Hello
@@ -24,6 +24,7 @@ from pool.api.ports import App
 from pool.api.settings import Settings
 from pool.api.workers import workers
 from pool.config import PoolConfig
+from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch, Limits
 from pool.errors import PoolError
 from pool.hub import Hub
@@ -63,7 +64,7 @@ class Pool:
             await store.jobs.lose_running()
             hub = await self._open_hub(store)
             stack.callback(hub.close)
-            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits())
+            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits(), routing=self._routing())
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
             listener = await self._listen(hub, dispatch, store, readiness)
@@ -94,7 +95,7 @@ class Pool:
         return Hub(
             identity=load_or_create(self._config.data_path / "pool.key"),
             name=self._config.name,
-            scheduler=Scheduler(),
+            scheduler=Scheduler(max_queue=self._config.max_queue),
             catalogue=catalogue,
             monotonic=time.monotonic,
             wall=time.time,
@@ -121,6 +122,15 @@ class Pool:
     def _limits(self) -> Limits:
         return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)
 
+    def _routing(self) -> Routing:
+        return Routing(
+            manifest=manifest.load(),
+            aliases=self._config.aliases,
+            quality_floor=self._config.quality_floor,
+            model_tiers=self._config.model_tiers,
+            substitute=self._config.substitute,
+        )
+
     def _settings(self) -> Settings:
         return Settings(
             name=self._config.name,
@@ -128,6 +138,8 @@ class Pool:
             cors_origins=frozenset(self._config.cors_origins),
             max_body_bytes=self._config.max_body_bytes,
             concurrent_per_key=self._config.per_key_concurrency,
+            requests_per_minute=self._config.requests_per_minute,
+            tokens_per_minute=self._config.tokens_per_minute,
         )
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:

@@ -9,11 +9,26 @@ import msgspec
 import tomllib
 
 from iamine.errors import IamineError
+from iamine.manifest import Tier
 from iamine.paths import data_dir as default_data_dir
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]  # 0: the system chooses
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+# Programs that can be told an address but no model ask for these; sizes as OpenAI's own price list ranks them (2026)
+ALIASES = {
+    "gpt-3.5-turbo": "iamine-small",
+    "gpt-4o-mini": "iamine-small",
+    "gpt-4o": "iamine-large",
+    "gpt-4.1-nano": "iamine-small",
+    "gpt-4.1-mini": "iamine-medium",
+    "gpt-4.1": "iamine-large",
+    "gpt-5-nano": "iamine-small",
+    "gpt-5-mini": "iamine-medium",
+    "gpt-5": "iamine-xlarge",
+}
 
 
 class ConfigError(IamineError):
@@ -23,7 +38,12 @@ class ConfigError(IamineError):
 
 
 class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All settings, with their defaults. `dsn` empty is the embedded PostgreSQL in `data_dir`."""
+    """All settings, with their defaults. `dsn` empty is the embedded PostgreSQL in `data_dir`.
+
+    No answer comes from a tier below `quality_floor` while something better lives. `aliases` are other names for models
+    and tiers; a table given replaces the default one. `model_tiers` says the tier of models that no manifest knows.
+    `substitute`: a model without a worker is stood in for by another of its tier, or of the nearest one.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8000
@@ -41,6 +61,12 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     per_key_concurrency: Count = 64
     max_queue: Count = 10_000
     max_workers: Count = 10_000
+    requests_per_minute: Count = 6000  # of one account
+    tokens_per_minute: Count = 10_000_000  # of one account, read and written
+    quality_floor: Tier = "micro"
+    aliases: dict[Name, Name] = msgspec.field(default_factory=lambda: dict(ALIASES))
+    model_tiers: dict[Name, Tier] = msgspec.field(default_factory=dict)
+    substitute: bool = True
     listen_backlog: Count = 4096  # Sanic's 100 drops SYNs when 256 clients connect at once (measured in November 2026)
 
     @property

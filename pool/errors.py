@@ -94,12 +94,15 @@ class PayloadTooLarge(PoolError):
 
 
 class RateLimited(PoolError):
-    """Too many requests of this key at once; `retry_after_s` says when to come back."""
+    """Too much was asked with this key at once or within a minute; `retry_after_s` says when to come back."""
 
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
-    retry_after_s: float = 1.0
+
+    def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(PoolError):

@@ -1,7 +1,7 @@
 """POST /v1/chat/completions and /v1/completions, streamed and plain."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import closing
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import urandom
 from typing import Any
@@ -12,7 +12,7 @@ from sanic.response import raw
 from iamine.ids import AccountId
 from pool.api.collect import collect
 from pool.api.desk import Desk
-from pool.api.entry import entered
+from pool.api.entry import Entered, entered
 from pool.api.measured import measured
 from pool.api.sse import Writer
 from pool.api.stream import Streamed
@@ -45,11 +45,11 @@ def routes(desk: Desk) -> Blueprint:
 
     async def chat(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            return await _answer(desk, request, CHAT, parse_chat(guest.body, seed=random_seed()), guest.account)
+            return await _answer(desk, request, CHAT, parse_chat(guest.body, seed=random_seed()), guest)
 
     async def completions(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            return await _answer(desk, request, TEXT, parse_completion(guest.body, seed=random_seed()), guest.account)
+            return await _answer(desk, request, TEXT, parse_completion(guest.body, seed=random_seed()), guest)
 
     blueprint = Blueprint("answers")
     blueprint.add_route(chat, "/v1/chat/completions", methods=["POST"], stream=True)
@@ -58,10 +58,10 @@ def routes(desk: Desk) -> Blueprint:
 
 
 async def _answer(
-    desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, account: AccountId
+    desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
 ) -> HTTPResponse | None:
     """Begin, tell, and close: closing frees the slots whatever happened."""
-    with measured(desk, request, dialect.name) as measure, closing(await _begin(desk, asked, account)) as answer:
+    with measured(desk, request, dialect.name) as measure, counted(await _begin(desk, asked, guest.account), guest) as answer:
         request.ctx.request_id = answer.job
         if asked.stream:
             writer = Writer(dialect.chunks(answer.head, include_usage=asked.include_usage), include_usage=asked.include_usage)
@@ -72,6 +72,17 @@ async def _answer(
         choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)
         measure.usage = done.usage
         return raw(dialect.whole(answer.head, choices, done.usage, done.origin), content_type=JSON)
+
+
+@contextmanager
+def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
+    """The answer, closed in the end; what it took by then counts, whether it was whole or cut."""
+    try:
+        with closing(answer):
+            yield answer
+    finally:
+        usage = answer.usage()
+        guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
 
 
 def _begin(desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId) -> Begin:

@@ -12,6 +12,7 @@ from pool.api.ports import App, Counters, Health, HubView, Keys
 from pool.api.settings import Settings, sanic_config
 from pool.api.watch import Watch
 from pool.dispatch.service import Dispatch
+from pool.routing.admission import Admission
 
 
 def _no_counters() -> Mapping[str, float]:
@@ -35,18 +36,19 @@ def attach(
     """
     app.config.update(sanic_config(settings))
     metrics = Metrics(hub, counters)
+    admission = Admission(requests_per_minute=settings.requests_per_minute, tokens_per_minute=settings.tokens_per_minute)
     desk = Desk(
         dispatch=dispatch,
         keys=keys,
         hub=hub,
         health=health,
         settings=settings,
-        gate=Gate(settings.concurrent_per_key),
+        gate=Gate(settings.concurrent_per_key, admission),
         watch=Watch(every_s=settings.watch_every_s, stalled_s=settings.stalled_client_s),
         metrics=metrics,
         started_s=time.time() if started_s is None else started_s,
     )
     errors.install(app)
-    replies.install(app, origins=settings.cors_origins, metrics=metrics)
+    replies.install(app, origins=settings.cors_origins, metrics=metrics, gate=desk.gate)
     for routes in (answers.routes, embeddings.routes, models.routes, health_routes, pages.routes):
         app.blueprint(routes(desk))

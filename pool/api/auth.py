@@ -19,11 +19,12 @@ def bearer(request: Request) -> str | None:
 
 
 async def account_of(keys: Keys, request: Request) -> AccountId:
-    """Who asks. Raises AuthenticationFailed."""
+    """Who asks; the response is told of it. Raises AuthenticationFailed."""
     key = bearer(request)
     if key is None:
         raise AuthenticationFailed("You did not provide an API key.", hint=_HINT)
     account = await keys.authenticate(key)
     if account is None:
         raise AuthenticationFailed("Incorrect API key provided.", hint=_HINT)
+    request.ctx.account = account
     return account

@@ -22,8 +22,9 @@ def routes(desk: Desk) -> Blueprint:
             with measured(desk, request, "embeddings") as measure:
                 told = await desk.dispatch.embeddings(asked, guest.account)
                 measure.usage = Usage(prompt_tokens=told.prompt_tokens, completion_tokens=0)
+            guest.used_tokens = told.prompt_tokens
         request.ctx.request_id = told.job
-        body = embeddings_list(asked.model, told.vectors, told.prompt_tokens, told.origin, base64=asked.base64)
+        body = embeddings_list(told.origin.model, told.vectors, told.prompt_tokens, told.origin, base64=asked.base64)
         return raw(body, content_type=JSON)
 
     blueprint = Blueprint("embeddings")

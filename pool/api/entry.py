@@ -11,14 +11,16 @@ from pool.api.auth import account_of
 from pool.api.body import BodyTooSlow, discard_body, read_body
 from pool.api.desk import Desk
 from pool.errors import PoolError
+from pool.routing.features import BYTES_PER_TOKEN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Entered:
-    """Who asks, and what."""
+    """Who asks, and what; `used_tokens` is told by whoever answers."""
 
     account: AccountId
     body: bytes
+    used_tokens: int = 0
 
 
 @asynccontextmanager
@@ -27,7 +29,13 @@ async def entered(desk: Desk, request: Request) -> AsyncIterator[Entered]:
     try:
         account = await account_of(desk.keys, request)
         with desk.gate.enter(account):
-            yield Entered(account=account, body=await read_body(request, desk.settings))
+            guest = Entered(account=account, body=await read_body(request, desk.settings))
+            estimate = len(guest.body) // BYTES_PER_TOKEN
+            desk.gate.spend(account, estimate)
+            try:
+                yield guest
+            finally:
+                desk.gate.settle(account, estimate, guest.used_tokens)
     except PoolError as error:
         if not isinstance(error, BodyTooSlow):
             await discard_body(request)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import traceback
 
 from sanic import HTTPResponse, Request
@@ -53,7 +54,7 @@ def headers(told: PoolError, error: Exception) -> dict[str, str]:
         found["allow"] = allowed(error)
     retry_after_s = getattr(told, "retry_after_s", None)
     if retry_after_s is not None:
-        found["retry-after"] = str(max(1, round(retry_after_s)))
+        found["retry-after"] = str(max(1, math.ceil(retry_after_s)))
     return found
 
 

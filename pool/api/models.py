@@ -8,6 +8,7 @@ from sanic.response import raw
 from pool.api.auth import account_of
 from pool.api.desk import Desk
 from pool.api.ports import HubView
+from pool.dispatch.route import Pseudo
 from pool.errors import ModelNotFound
 from pool.openai.objects import model_json, model_list, to_json
 from pool.routing.types import ModelCard
@@ -21,15 +22,17 @@ def routes(desk: Desk) -> Blueprint:
 
     async def every(request: Request) -> HTTPResponse:
         await account_of(desk.keys, request)
-        return raw(model_list([described(card) for card in ordered(desk.hub)]), content_type=JSON)
+        concrete = [described(card) for card in ordered(desk.hub)]
+        return raw(model_list(concrete + [pseudo(one) for one in desk.dispatch.pseudo_models()]), content_type=JSON)
 
     async def one(request: Request, model: str) -> HTTPResponse:
         await account_of(desk.keys, request)
         model = unquote(model)  # clients send a slash in an id as it is or as %2F
-        card = next((card for card in desk.hub.models() if card.model == model), None)
-        if card is None:
+        found = [described(card) for card in desk.hub.models() if card.model == model]
+        found += [pseudo(one) for one in desk.dispatch.pseudo_models() if one.name == model]
+        if not found:
             raise ModelNotFound(f"The model '{model[:200]}' does not exist here.", param="model", hint="See /v1/models.")
-        return raw(to_json(described(card)), content_type=JSON)
+        return raw(to_json(found[0]), content_type=JSON)
 
     blueprint = Blueprint("models")
     blueprint.add_route(every, "/v1/models", methods=["GET", "HEAD"], ignore_body=True)
@@ -40,6 +43,18 @@ def routes(desk: Desk) -> Blueprint:
 def ordered(hub: HubView) -> list[ModelCard]:
     """Chat models first, those served now before those that are not, then by name."""
     return sorted(hub.models(), key=lambda card: (_ORDER.index(card.kind), card.workers == 0, card.model))
+
+
+def pseudo(one: Pseudo) -> dict[str, object]:
+    """A name that stands for whichever model fits, as OpenAI lists a model."""
+    about: dict[str, object] = {
+        "kind": "chat",
+        "context_tokens": max(card.context_tokens for card in one.cards),
+        "workers": sum(card.workers for card in one.cards),
+        "tools": any(card.tool_format for card in one.cards),
+        "pseudo": True,
+    }
+    return model_json(one.name, created=min(card.created for card in one.cards), owned_by="iamine", about=about)
 
 
 def described(card: ModelCard) -> dict[str, object]:

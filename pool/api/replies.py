@@ -5,18 +5,23 @@ from os import urandom
 from sanic import HTTPResponse, Request
 from sanic.response import BaseHTTPResponse
 
+from iamine.ids import AccountId
+from pool.api.gate import HEADERS, Gate
 from pool.api.metrics import Metrics
 from pool.api.ports import App
 
 _PREFLIGHT_S = "600"
 
 
-def install(app: App, *, origins: frozenset[str], metrics: Metrics) -> None:
+def install(app: App, *, origins: frozenset[str], metrics: Metrics, gate: Gate) -> None:
     """Finish every response of the app, errors too."""
 
     def finish(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
         response.headers["x-request-id"] = request_id(request)
         response.headers.update(cors(request, origins))
+        account: AccountId | None = getattr(request.ctx, "account", None)
+        if account is not None:
+            response.headers.update(gate.headers(account))
         metrics.on_response(route_of(request), response.status)
         return None
 
@@ -43,7 +48,7 @@ def cors(request: Request, origins: frozenset[str]) -> dict[str, str]:
         return {"vary": "origin"} if origins else {}
     found = {
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "x-request-id, retry-after",
+        "access-control-expose-headers": ", ".join(("x-request-id", "retry-after", *HEADERS)),
         "vary": "origin",
     }
     if request.method == "OPTIONS":

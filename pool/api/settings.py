@@ -13,6 +13,8 @@ class Settings:
     max_body_bytes: int = 4 * 1024 * 1024
     body_timeout_s: float = 60.0
     concurrent_per_key: int = 256
+    requests_per_minute: int = 6000
+    tokens_per_minute: int = 10_000_000
     open_after_s: float = 1.0
     comment_every_s: float = 1.0
     stalled_client_s: float = 60.0

@@ -12,7 +12,7 @@ from pool.dispatch.orders import name_param
 from pool.dispatch.ports import JobStream, Status
 from pool.dispatch.record import Record
 from pool.errors import AnswerLost
-from pool.openai.types import Head, Origin, Span, Usage
+from pool.openai.types import Chosen, Head, Origin, Span, Usage
 from pool.routing.types import JobOrder, Segment
 
 RECORD_WAIT_S = 2.0  # how long a whole answer waits for its record; the record goes on without it after that
@@ -31,6 +31,7 @@ class Answer:
         streams: Sequence[JobStream],
         record: Record,
         samples: int,
+        chosen: Chosen | None = None,
     ) -> None:
         self.job = job
         self.head = head
@@ -39,6 +40,7 @@ class Answer:
         self._streams = streams
         self._record = record
         self._samples = samples
+        self._chosen = chosen
         self._merged = Merged(streams)
         self._pending: deque[AnswerEvent] = deque()
         self._accepted = False
@@ -91,7 +93,7 @@ class Answer:
         self._over = True
         recorded = self._close("complete")
         await asyncio.wait({recorded}, timeout=RECORD_WAIT_S)
-        return Done(usage=self._usage(), origin=self.origin())
+        return Done(usage=self.usage(), origin=self.origin())
 
     def close(self) -> None:
         """The client is gone or served: cancel what still runs. May be called again."""
@@ -104,7 +106,7 @@ class Answer:
         for stream in self._streams:
             stream.cancel()
         self._merged.close()
-        usage = self._usage()
+        usage = self.usage()
         return self._record.finish(
             status,
             prompt_tokens=usage.prompt_tokens,
@@ -112,8 +114,8 @@ class Answer:
             segments=self._segments(),
         )
 
-    def _usage(self) -> Usage:
-        """Prompts are counted once, however many samples were drawn from each."""
+    def usage(self) -> Usage:
+        """What was read and written by now. Prompts are counted once, however many samples were drawn from each."""
         firsts = [choice.tally for choice in self._choices[:: self._samples]]
         return Usage(
             prompt_tokens=sum(tally.prompt_tokens for tally in firsts),
@@ -138,4 +140,4 @@ class Answer:
             for choice in self._choices
             for segment in choice.tally.told()
         )
-        return Origin(job=self.job, model=self.head.model, spans=tuple(spans))
+        return Origin(job=self.job, model=self.head.model, spans=tuple(spans), chosen=self._chosen)

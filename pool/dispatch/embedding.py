@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from iamine.ids import JobId
+from iamine.ids import JobId, ModelId
 from pool.dispatch.answer import RECORD_WAIT_S
 from pool.dispatch.ports import JobStream, Status
 from pool.dispatch.record import Record
@@ -22,7 +22,7 @@ class Embedded:
     origin: Origin
 
 
-async def embedded(job: JobId, request: EmbeddingsRequest, stream: JobStream, record: Record) -> Embedded:
+async def embedded(job: JobId, model: ModelId, request: EmbeddingsRequest, stream: JobStream, record: Record) -> Embedded:
     """Wait for the vectors; the slot is freed and the end recorded however this ends."""
     status: Status = "cut"
     vectors: Vectors | None = None
@@ -43,7 +43,7 @@ async def embedded(job: JobId, request: EmbeddingsRequest, stream: JobStream, re
         )
     await asyncio.wait({recorded}, timeout=RECORD_WAIT_S)
     spans = tuple(Span(worker=s.worker, start=s.start, stop=s.stop) for s in vectors.segments)
-    origin = Origin(job=job, model=request.model, spans=spans)
+    origin = Origin(job=job, model=model, spans=spans)
     return Embedded(job=job, vectors=vectors.vectors, prompt_tokens=vectors.prompt_tokens, origin=origin)
 
 

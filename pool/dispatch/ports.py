@@ -26,6 +26,9 @@ class Hub(Protocol):
     def models(self) -> Sequence[ModelCard]:
         """Known models, whether or not a worker offers them now."""
 
+    def wait_s(self, model: ModelId) -> float | None:
+        """About how long one more job of the model would wait; None when nobody knows."""
+
     def monotonic(self) -> float:
         """The clock that deadlines are told by, in seconds."""
 

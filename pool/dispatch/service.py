@@ -9,12 +9,13 @@ from iamine.ids import ID_BYTES, AccountId, job_id
 from pool.dispatch.answer import Answer
 from pool.dispatch.choice import Choice
 from pool.dispatch.embedding import Embedded, embedded
-from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, find_model
+from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order
 from pool.dispatch.ports import Hub, JobStream, Records
 from pool.dispatch.record import Background, Record
+from pool.dispatch.route import Pseudo, Router, Routing
 from pool.dispatch.tooluse import tool_use
 from pool.openai.objects import answer_id
-from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Head
+from pool.openai.types import ChatRequest, Chosen, CompletionRequest, EmbeddingsRequest, Head
 from pool.routing.types import JobOrder, ModelCard
 
 
@@ -36,29 +37,31 @@ class Dispatch:
         hub: Hub,
         records: Records,
         limits: Limits | None = None,
+        routing: Routing | None = None,
         wall_time: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = urandom,
     ) -> None:
         self._hub = hub
         self._records = records
         self._limits = limits or Limits()
+        self._router = Router(routing or Routing(), hub.wait_s)
         self._wall_time = wall_time
         self._random_bytes = random_bytes
         self._background = Background()
 
     async def chat(self, request: ChatRequest, account: AccountId) -> Answer:
         """Begin a chat completion. Raises PoolError; whoever gets the answer must close it."""
-        card = find_model(self._hub.models(), request.model, embedding=False)
+        card, chosen = self._route(request, account)
         tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call)
         asker = self._asker(account, stream=request.stream)
         orders = chat_orders(request, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
         choices = [Choice(index=i, job=order.job, tools=tools, logprobs=logprobs, echo="") for i, order in enumerate(orders)]
-        return await self._begin("chatcmpl", asker, card, orders, choices, request.n)
+        return await self._begin("chatcmpl", asker, (card, chosen), orders, choices, request.n)
 
     async def completion(self, request: CompletionRequest, account: AccountId) -> Answer:
         """Begin a raw completion. Raises PoolError; whoever gets the answer must close it."""
-        card = find_model(self._hub.models(), request.model, embedding=False)
+        card, chosen = self._route(request, account)
         asker = self._asker(account, stream=request.stream)
         orders = completion_orders(request, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
@@ -66,19 +69,33 @@ class Dispatch:
         choices = [
             Choice(index=i, job=order.job, tools=None, logprobs=logprobs, echo=echoes[i]) for i, order in enumerate(orders)
         ]
-        return await self._begin("cmpl", asker, card, orders, choices, request.n)
+        return await self._begin("cmpl", asker, (card, chosen), orders, choices, request.n)
 
     async def _begin(
-        self, prefix: str, asker: Asker, card: ModelCard, orders: Sequence[JobOrder], choices: Sequence[Choice], samples: int
+        self,
+        prefix: str,
+        asker: Asker,
+        routed: tuple[ModelCard, Chosen],
+        orders: Sequence[JobOrder],
+        choices: Sequence[Choice],
+        samples: int,
     ) -> Answer:
         """Submit and record at once: the record's round trip costs no time to the first token."""
+        card, chosen = routed
         streams = self._submit(orders)
         record = Record(self._records, self._background, job=asker.job, account=asker.account, model=card.model)
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
         )
         answer = Answer(
-            job=asker.job, head=head, orders=orders, choices=choices, streams=streams, record=record, samples=samples
+            job=asker.job,
+            head=head,
+            orders=orders,
+            choices=choices,
+            streams=streams,
+            record=record,
+            samples=samples,
+            chosen=chosen,
         )
         try:
             await record.begun()
@@ -89,11 +106,18 @@ class Dispatch:
 
     async def embeddings(self, request: EmbeddingsRequest, account: AccountId) -> Embedded:
         """The vectors of the inputs. Raises PoolError."""
-        card = find_model(self._hub.models(), request.model, embedding=True)
+        card = self._router.embedding(self._hub.models(), request.model)
         asker = self._asker(account, stream=False)
         (stream,) = self._submit([embedding_order(request, card, asker)])
         record = Record(self._records, self._background, job=asker.job, account=account, model=card.model)
-        return await embedded(asker.job, request, stream, record)
+        return await embedded(asker.job, card.model, request, stream, record)
+
+    def pseudo_models(self) -> list[Pseudo]:
+        """The names beside the models' own that can be served now."""
+        return self._router.pseudo(self._hub.models())
+
+    def _route(self, request: ChatRequest | CompletionRequest, account: AccountId) -> tuple[ModelCard, Chosen]:
+        return self._router.route(request, self._hub.models(), account, self._hub.monotonic())
 
     def _submit(self, orders: Sequence[JobOrder]) -> list[JobStream]:
         """All orders or none."""

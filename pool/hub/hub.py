@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from iamine.identity import Identity
-from iamine.ids import ID_BYTES, JobId, WorkerId, session_id
+from iamine.ids import ID_BYTES, JobId, ModelId, WorkerId, session_id
 from iamine.wire.codec import decode_from_worker
 from iamine.wire.errors import OutOfOrder, TooLarge, WireError
 from iamine.wire.messages import (
@@ -27,7 +27,7 @@ from iamine.wire.messages import (
     Step,
 )
 from iamine.wire.session import Ended, Heard, Introduced, PoolSession, Reply
-from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, Unavailable
+from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, RateLimited, Unavailable
 from pool.hub.catalogue import Catalogue
 from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
@@ -44,6 +44,7 @@ REFUSALS: dict[RefusalCode, type[PoolError]] = {
     "answer_lost": AnswerLost,
     "context_overflow": ContextTooLong,
     "bad_request": InvalidRequest,
+    "queue_full": RateLimited,
 }
 
 
@@ -88,6 +89,10 @@ class Hub:
     def models(self) -> tuple[ModelCard, ...]:
         """Models that are offered now, or were a short while ago."""
         return self._catalogue.cards(self.monotonic())
+
+    def wait_s(self, model: ModelId) -> float | None:
+        """About how long one more job of the model would wait, None when nobody knows."""
+        return self._scheduler.wait_s(model)
 
     @property
     def workers(self) -> int:

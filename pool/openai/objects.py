@@ -36,13 +36,17 @@ def usage_json(usage: Usage) -> Json:
 
 
 def origin_json(origin: Origin) -> Json:
-    """`x_iamine`: the job, the model, and which worker gave which tokens (of which choice, when there are several)."""
+    """`x_iamine`: the job, the model, its tier, and which worker gave which tokens (of which choice, if several)."""
     several = any(span.choice for span in origin.spans)
     segments: list[Json] = []
     for span in origin.spans:
         segment: Json = {"worker": span.worker, "from": span.start, "to": span.stop}
         segments.append(segment | {"choice": span.choice} if several else segment)
-    return {"job": origin.job, "model": origin.model, "segments": segments}
+    told: Json = {"job": origin.job, "model": origin.model, "segments": segments}
+    if origin.chosen is not None:
+        chosen = origin.chosen
+        told |= {"tier": chosen.tier, "degraded": chosen.degraded, "reason": chosen.reason}
+    return told
 
 
 def call_json(call: ToolCall) -> Json:

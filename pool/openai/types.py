@@ -93,12 +93,22 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which tier answers, whether it is below the asked one, and why this one, in a few words."""
+
+    tier: str
+    degraded: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where an answer came from: told as `x_iamine` in the last chunk and in a plain answer."""
 
     job: JobId
     model: ModelId
     spans: tuple[Span, ...]
+    chosen: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The board: every job that is not over, who holds it, and the moves that the scheduler makes on it."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
@@ -46,6 +47,23 @@ class Board:
         self.jobs[record.order.job] = record
         self._queue(record.order.model).push(record.order.job, record.order.account)
 
+    @property
+    def queued(self) -> int:
+        """Jobs that wait."""
+        return sum(len(queue) for queue in self.queues.values())
+
+    def excess(self, account: AccountId) -> JobRecord:
+        """Whose job goes when the queue is too long: the newest of the account with the most waiting, of equals `account`.
+
+        A job of `account` must wait. What a worker has begun already is never given up for this.
+        """
+        counts: Counter[AccountId] = Counter()
+        for queue in self.queues.values():
+            counts.update(dict(queue.lengths()))
+        worst = max(counts, key=lambda name: (counts[name], name == account))
+        records = reversed(self.jobs.values())
+        return next(one for one in records if one.order.account == worst and one.state is JobState.QUEUED and not one.epoch)
+
     def places(self) -> dict[JobId, Queued]:
         """Where every queued job stands and about how long it will take to be its turn."""
         return {
@@ -53,6 +71,13 @@ class Board:
             for model, queue in self.queues.items()
             for position, job in enumerate(queue.order(self._served(model)), start=1)
         }
+
+    def wait_s(self, model: ModelId) -> float | None:
+        """About how long one more job of the model would wait; None when nobody can serve it or nobody can tell."""
+        queued = len(self.queues.get(model, ()))
+        if not queued and self.fleet.candidates(model, file_sha256="", least_context=0, avoid=frozenset()):
+            return 0.0
+        return self._estimate(model, queued + 1)
 
     def fill(self, model: ModelId, now: float) -> list[Effect]:
         """Give queued jobs of the model to free slots, in fair order, until no slot or no fitting job is left."""

@@ -6,7 +6,7 @@ from typing import Literal
 from iamine.ids import JobId, WorkerId
 from pool.routing.types import Queued
 
-RefusalCode = Literal["deadline", "answer_lost", "context_overflow", "bad_request"]
+RefusalCode = Literal["deadline", "answer_lost", "context_overflow", "bad_request", "queue_full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

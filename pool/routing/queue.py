@@ -55,6 +55,10 @@ class FairQueue:
             del self._lines[waiting.account]
         return True
 
+    def lengths(self) -> Iterator[tuple[AccountId, int]]:
+        """How many jobs each account has in its line; those at the front of all lines are in none."""
+        return ((account, len(line)) for account, line in self._lines.items())
+
     def order(self, running: Callable[[AccountId], int]) -> Iterator[JobId]:
         """All jobs in the order in which they would go if slots came free now, given the jobs each account runs."""
         yield from [waiting.job for waiting in self._front]

@@ -36,8 +36,9 @@ class Patience:
 class Scheduler:
     """Decides who does what. One owner, one thread; every method is an event."""
 
-    def __init__(self, patience: Patience | None = None) -> None:
+    def __init__(self, patience: Patience | None = None, *, max_queue: int = 10_000) -> None:
         self.patience = patience or Patience()
+        self._max_queue = max_queue
         self._board = Board()
         self._ticked_at: float | None = None
 
@@ -49,11 +50,15 @@ class Scheduler:
 
     @property
     def queued(self) -> int:
-        return sum(len(queue) for queue in self._board.queues.values())
+        return self._board.queued
 
     @property
     def running(self) -> int:
         return sum(len(state.running) for state in self._board.fleet)
+
+    def wait_s(self, model: ModelId) -> float | None:
+        """About how long one more job of the model would wait, None when nobody knows."""
+        return self._board.wait_s(model)
 
     def offering(self, model: ModelId) -> list[ModelOffer]:
         """What live workers offer under this name."""
@@ -113,10 +118,13 @@ class Scheduler:
     # ---- jobs ---------------------------------------------------------------------------------------------------------
 
     def on_job(self, order: JobOrder, now: float) -> list[Effect]:
-        """A client wants an answer: it is sent at once or told to wait."""
+        """A client wants an answer: it is sent at once or told to wait. A queue too long sheds a job of who floods it."""
         record = JobRecord(order=order, deadline_s=order.deadline_s, progressed_at=now)
         self._board.enter(record)
         effects = self._board.fill(order.model, now)
+        if self._board.queued > self._max_queue and record.state is JobState.QUEUED:
+            message = f"{self._max_queue} requests wait already, and no key has more of them than this one"
+            effects += self._board.refuse(self._board.excess(order.account), "queue_full", message)
         if record.state is JobState.QUEUED:
             effects.append(Wait(job=order.job, queued=self._board.places()[order.job]))
         return effects

@@ -52,6 +52,7 @@ class Seen:
     tokens: int
     segments: int
     longest_pause_s: float
+    chunks: int
 
 
 async def answer(client: AsyncOpenAI, prompt: str) -> Seen:
@@ -65,16 +66,17 @@ async def answer(client: AsyncOpenAI, prompt: str) -> Seen:
         stream_options={"include_usage": True},
         extra_body={"ignore_eos": True},
     )
-    text, tokens, segments, pause_s, last = "", 0, 0, 0.0, time.monotonic()
+    text, tokens, segments, chunks, pause_s, last = "", 0, 0, 0, 0.0, time.monotonic()
     async for chunk in stream:
         now = time.monotonic()
         if chunk.choices and chunk.choices[0].delta.content:
             pause_s = max(pause_s, now - last if text else 0.0)
             text, last = text + chunk.choices[0].delta.content, now
+            chunks += 1
         tokens = chunk.usage.completion_tokens if chunk.usage else tokens
         origin = (chunk.model_extra or {}).get("x_iamine")
         segments = len(origin["segments"]) if origin else segments
-    return Seen(text=text, tokens=tokens, segments=segments, longest_pause_s=pause_s)
+    return Seen(text=text, tokens=tokens, segments=segments, longest_pause_s=pause_s, chunks=chunks)
 
 
 async def all_answers(house: House, prompts: list[str], at_once: int) -> list[Seen]:
@@ -114,6 +116,7 @@ def test_no_answer_dies_with_its_agent(house: House) -> None:
     print(f"{STREAMS} streams, {killer.kills} kills, {moved} moved, longest pause p95 {p95:.2f} s")
     assert [one.tokens for one in seen] == [TOKENS] * STREAMS
     assert [n for n, one in enumerate(seen) if one.text != whole[prompts[n]].text] == []
+    assert min(one.chunks for one in seen) > TOKENS / 10, "streams, not lumps"
     assert moved >= 0.8 * STREAMS, f"only {moved} of {STREAMS} had more than one worker: this proves too little"
     wait_for(lambda: house.status()["running"] == 0 and house.status()["queued"] == 0, 10, "no slot stays taken")
 

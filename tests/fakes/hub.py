@@ -93,6 +93,7 @@ class FakeHub:
         self.refusal: PoolError | None = None
         self.now = 1000.0
         self.workers = 1
+        self.waits: dict[ModelId, float | None] = {}
         self.queued = 0
 
     def submit(self, order: JobOrder) -> FakeStream:
@@ -104,6 +105,9 @@ class FakeHub:
 
     def models(self) -> tuple[ModelCard, ...]:
         return self.cards
+
+    def wait_s(self, model: ModelId) -> float | None:
+        return self.waits.get(model, 0.0)
 
     def monotonic(self) -> float:
         return self.now

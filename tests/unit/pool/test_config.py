@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pool.config import ConfigError, PoolConfig, load
+from pool.routing.tiers import NAMES
 
 ENVIRON = {"HOME": "/h"}
 
@@ -50,7 +51,20 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
     assert "stream_deadline_s" in caught.value.hint
 
 
-@pytest.mark.parametrize("line", ["port = 70000", "port = '1'", "plain_deadline_s = 0", "per_key_concurrency = 0", "name = ''"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "port = 70000",
+        "port = '1'",
+        "plain_deadline_s = 0",
+        "per_key_concurrency = 0",
+        "name = ''",
+        "quality_floor = 'huge'",
+        "requests_per_minute = 0",
+        "aliases = {a = ''}",
+        "model_tiers = {mine = 'best'}",
+    ],
+)
 def test_a_value_out_of_range_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match=rf"pool.toml: .*\$\.{line.split()[0]}"):
         load(written(tmp_path, line), {}, ENVIRON)
@@ -77,3 +91,14 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
         load(path, {}, ENVIRON)
+
+
+def test_a_table_of_aliases_replaces_the_default_one(tmp_path: Path) -> None:
+    assert load(None, {}, ENVIRON).aliases["gpt-4o-mini"] == "iamine-small"
+    assert load(written(tmp_path, "[aliases]\n"), {}, ENVIRON).aliases == {}
+    config = load(written(tmp_path, 'quality_floor = "small"\n[aliases]\n"gpt-9" = "mote"\n'), {}, ENVIRON)
+    assert (config.aliases, config.quality_floor) == ({"gpt-9": "mote"}, "small")
+
+
+def test_every_default_alias_names_a_tier() -> None:
+    assert set(load(None, {}, ENVIRON).aliases.values()) <= set(NAMES)

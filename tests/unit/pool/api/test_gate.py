@@ -5,12 +5,14 @@ import pytest
 from iamine.ids import AccountId
 from pool.api.gate import Gate
 from pool.errors import RateLimited
+from pool.routing.admission import Admission
 
+PLENTY = Admission(requests_per_minute=1000, tokens_per_minute=1000)
 ANN, BOB = AccountId("acc_ann"), AccountId("acc_bob")
 
 
 def test_each_account_has_its_own_places() -> None:
-    gate = Gate(2)
+    gate = Gate(2, PLENTY)
     with gate.enter(ANN), gate.enter(ANN), gate.enter(BOB):
         with pytest.raises(RateLimited) as caught, gate.enter(ANN):
             pass
@@ -20,7 +22,32 @@ def test_each_account_has_its_own_places() -> None:
 
 
 def test_a_place_is_free_again_after_a_failure() -> None:
-    gate = Gate(1)
+    gate = Gate(1, PLENTY)
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"), gate.enter(ANN):
             raise ValueError("broken")
+
+
+def test_a_minute_has_so_many_requests_and_tokens_and_the_headers_tell_what_is_left() -> None:
+    now = [0.0]
+    gate = Gate(9, Admission(requests_per_minute=2, tokens_per_minute=600), clock=lambda: now[0])
+    with gate.enter(ANN):
+        gate.spend(ANN, 100)
+    gate.settle(ANN, 100, 300)
+    assert gate.headers(ANN) == {
+        "x-ratelimit-limit-requests": "2",
+        "x-ratelimit-remaining-requests": "1",
+        "x-ratelimit-reset-requests": "30.000s",
+        "x-ratelimit-limit-tokens": "600",
+        "x-ratelimit-remaining-tokens": "300",
+        "x-ratelimit-reset-tokens": "30.000s",
+    }
+    with gate.enter(ANN), pytest.raises(RateLimited, match="tokens") as tokens:
+        gate.spend(ANN, 400)
+    assert tokens.value.retry_after_s == pytest.approx(10.0)
+    with pytest.raises(RateLimited, match="requests") as requests, gate.enter(ANN):
+        pass
+    assert requests.value.retry_after_s == pytest.approx(30.0)
+    now[0] = 30.0
+    with gate.enter(ANN):
+        gate.spend(ANN, 400)

@@ -28,7 +28,7 @@ from iamine.wire.messages import (
     Started,
     Step,
 )
-from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, Unavailable
+from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, RateLimited, Unavailable
 from pool.hub import Hub, Stream
 from pool.hub.catalogue import REMEMBER_S, Catalogue
 from pool.routing.scheduler import Patience, Scheduler
@@ -63,7 +63,7 @@ def hub(clock: Clock, greeted: list[WorkerId]) -> Hub:
     return Hub(
         identity=Identity.from_seed(bytes(32)),
         name="test",
-        scheduler=Scheduler(Patience(late_tick_s=1e9)),
+        scheduler=Scheduler(Patience(late_tick_s=1e9), max_queue=1),
         catalogue=Catalogue(remembered=(), created=7, now=clock.now),
         monotonic=clock,
         wall=lambda: 1e9,
@@ -263,6 +263,16 @@ async def test_waiting_is_told_and_ends_at_the_deadline(hub: Hub, clock: Clock) 
     assert await anext(stream) == Queued(position=1, estimate_s=None)
     with pytest.raises(DeadlineExceeded):
         await anext(stream)
+
+
+async def test_a_full_queue_is_a_429_that_says_when_to_come_back(hub: Hub) -> None:
+    waiting, refused = hub.submit(order()), hub.submit(order(JobId("k")))
+    with pytest.raises(RateLimited) as caught:
+        await anext(refused)
+    assert caught.value.retry_after_s >= 1
+    assert await anext(waiting) == Queued(position=1, estimate_s=None)
+    assert hub.queued == 1
+    assert hub.wait_s(ModelId("m")) is None, "nobody serves it"
 
 
 def test_a_silent_worker_is_evicted_and_its_job_moves(hub: Hub, clock: Clock) -> None:

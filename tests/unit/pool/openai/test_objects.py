@@ -20,7 +20,7 @@ from pool.openai.objects import (
     text_completion,
     to_json,
 )
-from pool.openai.types import Choice, Head, Origin, Span, ToolCall, Usage
+from pool.openai.types import Choice, Chosen, Head, Origin, Span, ToolCall, Usage
 
 HEAD = Head(id="chatcmpl-1", model=ModelId("m"), created=1, fingerprint="fp_1")
 ORIGIN = Origin(job=JobId("job_1"), model=ModelId("m"), spans=())
@@ -95,3 +95,9 @@ def test_errors_have_the_envelope_and_foreign_ones_tell_nothing() -> None:
 
 def test_the_clients_id_is_the_jobs() -> None:
     assert answer_id("chatcmpl", JobId("job_abc")) == "chatcmpl-abc"
+
+
+def test_an_answers_tier_is_told() -> None:
+    chosen = Chosen(tier="micro", degraded=True, reason="why")
+    told = origin_json(Origin(job=JobId("j"), model=ModelId("m"), spans=(), chosen=chosen))
+    assert told == {"job": "j", "model": "m", "segments": [], "tier": "micro", "degraded": True, "reason": "why"}

@@ -55,3 +55,11 @@ def test_every_job_is_told_once_and_accounts_keep_their_order(entries: list[tupl
     for account in "abc":
         mine = [number for number in told if entries[number] == (account, False)]
         assert mine == sorted(mine)
+
+
+def test_lines_are_counted_without_those_at_the_front() -> None:
+    queue = FairQueue()
+    for job, account in (("1", "a"), ("2", "a"), ("3", "b")):
+        queue.push(JobId(job), AccountId(account))
+    queue.push(JobId("4"), AccountId("b"), front=True)
+    assert dict(queue.lengths()) == {"a": 2, "b": 1}

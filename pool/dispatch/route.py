@@ -1,0 +1,117 @@
+"""From the name a client sends to the model that answers: a model's id, a tier, or one of OpenAI's names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from iamine.ids import AccountId, ModelId
+from iamine.manifest import TIERS, Manifest, Tier
+from pool.dispatch.orders import find_model
+from pool.errors import ModelNotFound, Unavailable
+from pool.openai.types import ChatRequest, Chosen, CompletionRequest
+from pool.routing.fallback import Candidate, degraded, pick
+from pool.routing.features import asked_text, features, prompt_tokens
+from pool.routing.recent import Recent
+from pool.routing.tiers import AUTO, NAMES, TierChoice, Tiers, choose
+from pool.routing.types import ModelCard
+
+Request = ChatRequest | CompletionRequest
+NO_MANIFEST = Manifest(version=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What the operator sets: other names, the lowest tier to answer with, and the tiers of files of his own.
+
+    `substitute`: a model that no worker offers now is stood in for by one that lives.
+    """
+
+    manifest: Manifest = NO_MANIFEST
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    quality_floor: Tier = "micro"
+    model_tiers: Mapping[str, Tier] = field(default_factory=dict)
+    substitute: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pseudo:
+    """A name that stands for whichever model fits: the models behind it that live now."""
+
+    name: ModelId
+    cards: tuple[ModelCard, ...]
+
+
+class Router:
+    """Resolves names. `wait_s` tells how long a model's queue is. It remembers for half a minute, as hashes, who asked what."""
+
+    def __init__(self, routing: Routing, wait_s: Callable[[ModelId], float | None]) -> None:
+        self._routing = routing
+        self._wait_s = wait_s
+        self._tiers = Tiers(routing.manifest, routing.model_tiers)
+        self._recent = Recent()
+
+    def embedding(self, cards: Sequence[ModelCard], name: ModelId) -> ModelCard:
+        """The model for an embedding: vectors of different models have nothing in common, so nobody stands in."""
+        return find_model(cards, self._real_name(cards, name), embedding=True)
+
+    def route(self, request: Request, cards: Sequence[ModelCard], account: AccountId, now: float) -> tuple[ModelCard, Chosen]:
+        """The model that answers, and how it was chosen. Raises ModelNotFound, InvalidRequest, Unavailable."""
+        name = self._real_name(cards, request.model)
+        if name == AUTO:
+            return self._by_tier(request, cards, self._fitting(request, cards, account, now))
+        if name in NAMES:
+            return self._by_tier(request, cards, TierChoice(tier=NAMES[name], reason="asked by tier"))
+        card = find_model(cards, name, embedding=False)
+        asked = self._tiers.of(card)
+        if card.workers == 0 and self._may_stand_in(request):
+            found = self._pick(request, cards, asked)
+            if found is not None and found.card.workers:
+                reason = f"no worker offers {card.model} now"
+                return found.card, Chosen(tier=found.tier, degraded=degraded(asked, found.tier), reason=reason)
+        return card, Chosen(tier=asked, degraded=False, reason="asked by name")
+
+    def pseudo(self, cards: Sequence[ModelCard]) -> list[Pseudo]:
+        """The names that can be served now: the choice by itself first, then the tiers with a live chat model."""
+        live = tuple(card for card in cards if card.kind == "chat" and card.workers)
+        found = [(AUTO, live)]
+        found += [(name, tuple(card for card in live if self._tiers.of(card) == tier)) for name, tier in NAMES.items()]
+        return [Pseudo(name=ModelId(name), cards=behind) for name, behind in found if behind]
+
+    def _real_name(self, cards: Sequence[ModelCard], name: ModelId) -> ModelId:
+        """An alias never hides a model, nor a tier."""
+        if name == AUTO or name in NAMES or any(card.model == name for card in cards):
+            return name
+        return ModelId(self._routing.aliases.get(name, name))
+
+    def _fitting(self, request: Request, cards: Sequence[ModelCard], account: AccountId, now: float) -> TierChoice:
+        text = asked_text(request)
+        again = self._recent.again(account, text, now)
+        capacity = dict.fromkeys(TIERS, 0)
+        for one in self._candidates(request, cards):
+            capacity[one.tier] += one.card.workers
+        return choose(features(request, text, asked_again=again), capacity, floor=self._routing.quality_floor)
+
+    def _by_tier(self, request: Request, cards: Sequence[ModelCard], wished: TierChoice) -> tuple[ModelCard, Chosen]:
+        found = self._pick(request, cards, wished.tier)
+        if found is None:
+            if cards:
+                raise ModelNotFound(f"No model here can answer as '{request.model}'.", param="model", hint="See /v1/models.")
+            raise Unavailable("No worker has joined this pool yet.", hint="Ask again when one has; see /v1/models.")
+        below = degraded(wished.tier, found.tier)
+        reason = wished.reason if found.tier == wished.tier else f"{wished.reason}; no {wished.tier} model for it now"
+        return found.card, Chosen(tier=found.tier, degraded=below, reason=reason)
+
+    def _pick(self, request: Request, cards: Sequence[ModelCard], asked: Tier) -> Candidate | None:
+        tools = isinstance(request, ChatRequest) and bool(request.tools)
+        candidates, floor = self._candidates(request, cards), self._routing.quality_floor
+        return pick(candidates, asked, floor, prompt_tokens=prompt_tokens(request), tools=tools)
+
+    def _candidates(self, request: Request, cards: Sequence[ModelCard]) -> list[Candidate]:
+        kinds = ("chat",) if isinstance(request, ChatRequest) else ("chat", "completion")
+        return [self._candidate(card) for card in cards if card.kind in kinds]
+
+    def _candidate(self, card: ModelCard) -> Candidate:
+        return Candidate(card=card, tier=self._tiers.of(card), wait_s=self._wait_s(card.model))
+
+    def _may_stand_in(self, request: Request) -> bool:
+        """A raw prompt is written for one model's template, and token ids for one model's vocabulary."""
+        return self._routing.substitute and isinstance(request, ChatRequest) and not request.sampling.logit_bias
