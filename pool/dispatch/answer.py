@@ -91,7 +91,7 @@ class Answer:
         self._over = True
         recorded = self._close("complete")
         await asyncio.wait({recorded}, timeout=RECORD_WAIT_S)
-        return Done(usage=self._usage(), origin=self.origin())
+        return Done(usage=self.usage(), origin=self.origin())
 
     def close(self) -> None:
         """The client is gone or served: cancel what still runs. May be called again."""
@@ -104,7 +104,7 @@ class Answer:
         for stream in self._streams:
             stream.cancel()
         self._merged.close()
-        usage = self._usage()
+        usage = self.usage()
         return self._record.finish(
             status,
             prompt_tokens=usage.prompt_tokens,
@@ -112,8 +112,8 @@ class Answer:
             segments=self._segments(),
         )
 
-    def _usage(self) -> Usage:
-        """Prompts are counted once, however many samples were drawn from each."""
+    def usage(self) -> Usage:
+        """The tokens known by now. Prompts are counted once, however many samples were drawn from each."""
         firsts = [choice.tally for choice in self._choices[:: self._samples]]
         return Usage(
             prompt_tokens=sum(tally.prompt_tokens for tally in firsts),
