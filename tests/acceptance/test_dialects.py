@@ -145,7 +145,7 @@ def test_a_message_uses_a_tool_and_reads_its_result(anthropic: httpx.Client, str
 
 def test_a_forced_tool_is_used(anthropic: httpx.Client) -> None:
     tools = [{"name": "weather", "input_schema": SCHEMA}]
-    told = ask(anthropic, user("hello"), tools=tools, tool_choice={"type": "tool", "name": "weather"})
+    told = ask(anthropic, user(WEATHER), tools=tools, tool_choice={"type": "tool", "name": "weather"})
     (use,) = told["content"]
     assert (told["stop_reason"], use["type"], use["name"]) == ("tool_use", "tool_use", "weather")
 
