@@ -10,7 +10,7 @@ from sanic.response import empty, raw
 
 from pool import errors
 from pool.api.ports import App
-from pool.api.replies import request_id
+from pool.api.replies import ANTHROPIC, request_id
 from pool.errors import PoolError
 from pool.openai.anthropic.objects import anthropic_error
 from pool.openai.objects import error_json
@@ -18,7 +18,6 @@ from pool.openai.objects import error_json
 log = logging.getLogger("iamine.pool.api")
 
 JSON = "application/json"
-ANTHROPIC = "/v1/messages"
 CLIENT_GONE = 499  # nginx's number; nobody is there to read it
 
 

@@ -7,7 +7,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from pool.api.blocks import BlockWriter
 from pool.api.desk import Desk
 from pool.api.entry import entered
-from pool.api.errors import ANTHROPIC
+from pool.api.replies import ANTHROPIC
 from pool.api.serving import Dialect, random_seed, serve
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done

@@ -8,6 +8,7 @@ from sanic.response import BaseHTTPResponse
 from pool.api.metrics import Metrics
 from pool.api.ports import App
 
+ANTHROPIC = "/v1/messages"
 _PREFLIGHT_S = "600"
 
 
@@ -16,6 +17,8 @@ def install(app: App, *, origins: frozenset[str], metrics: Metrics) -> None:
 
     def finish(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
         response.headers["x-request-id"] = request_id(request)
+        if request.path.startswith(ANTHROPIC):
+            response.headers["request-id"] = request_id(request)  # the name that Anthropic's clients know
         response.headers.update(cors(request, origins))
         metrics.on_response(route_of(request), response.status)
         return None

@@ -17,8 +17,10 @@ MAX_STOPS = 16  # what a worker takes; Anthropic's own limit is far higher
 _REFUSED: Mapping[str, str] = {
     "container": "no code runs here.",
     "context_management": "nothing is edited or compacted here; send fewer messages.",
+    "diagnostics": "there are none; x_iamine tells where an answer came from.",
     "inference_geo": "this pool's machines are where their owners are.",
     "mcp_servers": "the pool connects to no other servers; offer their tools as 'tools'.",
+    "speed": "a machine answers as fast as it can.",
     "output_config": "it is not implemented; say in a message what the answer should look like.",
     "output_format": "it is not implemented; say in a message what the answer should look like.",
 }

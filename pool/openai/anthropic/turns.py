@@ -10,6 +10,7 @@ from pool.openai.turns import MAX_MESSAGES
 Turn = dict[str, Any]
 
 _TEXT: Mapping[str, Collection[str]] = {"text": ("cache_control", "citations")}
+_REFUSED: Mapping[str, str] = {"toolset_name": "there are no toolsets here."}
 _BLOCKS: Mapping[str, tuple[str, ...]] = {"user": ("text", "tool_result"), "assistant": ("text", "tool_use")}
 
 
@@ -76,7 +77,7 @@ def _say(turns: list[Turn], role: str, text: str) -> None:
 
 def _add_call(turns: list[Turn], fields: Fields) -> None:
     """A call belongs to the assistant's turn that it is in."""
-    fields.only({"type", "id", "name", "input", "cache_control", "caller"}, {})
+    fields.only({"type", "id", "name", "input", "cache_control", "caller"}, _REFUSED)
     caller = fields.inner("caller")
     if caller is not None and caller.value.get("type") != "direct":
         caller.refuse("type", "only 'direct' is supported here.", "unsupported_value")
@@ -90,7 +91,7 @@ def _add_call(turns: list[Turn], fields: Fields) -> None:
 
 def _result(fields: Fields) -> Turn:
     """A tool's result; templates have no place for `is_error`, so the text says it."""
-    fields.only({"type", "tool_use_id", "content", "is_error", "cache_control"}, {})
+    fields.only({"type", "tool_use_id", "content", "is_error", "cache_control"}, _REFUSED)
     text = text_of(fields, "content", _TEXT) if fields.has("content") else ""
     if fields.boolean("is_error", False):
         text = f"Error: {text}"

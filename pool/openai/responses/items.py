@@ -21,6 +21,10 @@ _REFUSED: Mapping[str, str] = {
     "item_reference": "nothing is stored here; send the item itself.",
     "reasoning": "no model here reasons yet; leave the item out.",
 }
+_REFUSED_LABELS: Mapping[str, str] = {
+    "caller": "only the model calls functions here.",
+    "namespace": "functions have no namespaces here.",
+}
 
 
 def parse_input(fields: Fields) -> bytes:
@@ -69,7 +73,7 @@ def _message(fields: Fields) -> Turn:
 
 
 def _call(fields: Fields) -> Turn:
-    fields.only({"type", "id", "status", "call_id", "name", "arguments"}, {})
+    fields.only({"type", "id", "status", "call_id", "name", "arguments"}, _REFUSED_LABELS)
     _check_labels(fields)
     called = {"name": fields.needed_string("name"), "arguments": fields.string("arguments") or "{}"}
     return {"id": fields.needed_string("call_id"), "type": "function", "function": called}
@@ -83,7 +87,7 @@ def _add_call(turns: list[Turn], call: Turn) -> None:
 
 
 def _output(fields: Fields) -> Turn:
-    fields.only({"type", "id", "status", "call_id", "output"}, {})
+    fields.only({"type", "id", "status", "call_id", "output"}, _REFUSED_LABELS)
     _check_labels(fields)
     called = fields.needed_string("call_id")
     return {"role": "tool", "content": text_of(fields, "output", _OUTPUT_PARTS), "tool_call_id": called}

@@ -57,7 +57,7 @@ async def test_a_plain_message(pool: Served, http: httpx.AsyncClient) -> None:
     assert (told["type"], told["role"], told["model"], told["id"][:4]) == ("message", "assistant", "mote", "msg_")
     assert told["content"] == [{"type": "text", "text": "Hello there"}]
     assert (told["stop_reason"], told["stop_sequence"], told["usage"]) == ("end_turn", None, USAGE)
-    assert reply.headers["x-request-id"] == pool.hub.orders[0].job
+    assert reply.headers["request-id"] == reply.headers["x-request-id"] == pool.hub.orders[0].job
     (order,) = pool.hub.orders
     assert isinstance(order.work, ChatWork)
     assert [m["role"] for m in json.loads(bytes(order.work.messages))] == ["system", "user"]

@@ -48,7 +48,7 @@ def test_neighbouring_turns_of_a_role_are_one() -> None:
 
 
 def test_tool_uses_and_their_results() -> None:
-    direct = USE | {"caller": {"type": "direct"}}
+    direct = USE | {"caller": {"type": "direct"}, "toolset_name": None}
     told = read(
         user("?"),
         assistant(text("Well."), USE, direct),

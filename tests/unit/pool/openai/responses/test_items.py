@@ -43,7 +43,7 @@ def test_messages_of_every_role() -> None:
 
 
 def test_calls_join_the_assistants_turn_and_outputs_answer_them() -> None:
-    call = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": '{"a": 1}', "id": "fc_1"}
+    call = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": '{"a": 1}', "id": "fc_1", "namespace": None}
     told = read(
         [
             {"role": "user", "content": "?"},
