@@ -2,8 +2,8 @@
 
 import pytest
 
-from iamine.ids import AccountId, JobId, ModelId
-from iamine.wire.messages import CompletionWork, Sampling
+from iamine.ids import AccountId, JobId, ModelId, WorkerId
+from iamine.wire.messages import CompletionWork, Sampling, Started
 from pool.hub.journal import Journal
 from pool.hub.stream import Stream
 from pool.routing.types import JobOrder
@@ -21,4 +21,5 @@ async def test_a_worker_may_only_name_a_stop_string_that_was_asked_for(said: str
         deadline_s=130.0,
     )
     journal = Journal(order=order, stream=Stream(on_cancel=lambda: None))
+    journal.begun(WorkerId("wrk_1"), Started(job=order.job, epoch=1, prompt_tokens=3))
     assert journal.ended("stop", "", said).stop == told
