@@ -1,43 +1,22 @@
 """POST /v1/chat/completions and /v1/completions, streamed and plain."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from os import urandom
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from sanic import Blueprint, HTTPResponse, Request
-from sanic.response import raw
 
-from iamine.ids import AccountId
-from pool.api.collect import collect
 from pool.api.desk import Desk
-from pool.api.entry import Entered, entered
-from pool.api.measured import measured
-from pool.api.sse import Writer
-from pool.api.stream import Streamed
+from pool.api.entry import entered
+from pool.api.serving import Dialect, random_seed, serve
+from pool.api.sse import ChunkWriter
 from pool.dispatch.answer import Answer
+from pool.dispatch.events import Done
 from pool.openai.chat import parse_chat
 from pool.openai.chunks import ChatChunks, TextChunks
 from pool.openai.completions import parse_completion
 from pool.openai.objects import chat_completion, text_completion
-from pool.openai.types import ChatRequest, Choice, CompletionRequest, Head, Origin, Usage
+from pool.openai.types import Choice, Head, Origin, Usage
 
-JSON = "application/json"
-Begin = Coroutine[Any, Any, Answer]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How an endpoint's answers are written."""
-
-    name: str
-    chunks: type[ChatChunks] | type[TextChunks]
-    whole: Callable[[Head, Sequence[Choice], Usage, Origin], bytes]
-
-
-CHAT = Dialect(name="chat", chunks=ChatChunks, whole=chat_completion)
-TEXT = Dialect(name="completions", chunks=TextChunks, whole=text_completion)
+Whole = Callable[[Head, Sequence[Choice], Usage, Origin], bytes]
 
 
 def routes(desk: Desk) -> Blueprint:
@@ -45,11 +24,15 @@ def routes(desk: Desk) -> Blueprint:
 
     async def chat(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            return await _answer(desk, request, CHAT, parse_chat(guest.body, seed=random_seed()), guest)
+            asked = parse_chat(guest.body, seed=random_seed())
+            dialect = _dialect("chat", ChatChunks, chat_completion, include_usage=asked.include_usage)
+            return await serve(desk, request, dialect, asked, guest)
 
     async def completions(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            return await _answer(desk, request, TEXT, parse_completion(guest.body, seed=random_seed()), guest)
+            asked = parse_completion(guest.body, seed=random_seed())
+            dialect = _dialect("completions", TextChunks, text_completion, include_usage=asked.include_usage)
+            return await serve(desk, request, dialect, asked, guest)
 
     blueprint = Blueprint("answers")
     blueprint.add_route(chat, "/v1/chat/completions", methods=["POST"], stream=True)
@@ -57,40 +40,11 @@ def routes(desk: Desk) -> Blueprint:
     return blueprint
 
 
-async def _answer(
-    desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
-) -> HTTPResponse | None:
-    """Begin, tell, and close: closing frees the slots whatever happened."""
-    with measured(desk, request, dialect.name) as measure, counted(await _begin(desk, asked, guest.account), guest) as answer:
-        request.ctx.request_id = answer.job
-        if asked.stream:
-            writer = Writer(dialect.chunks(answer.head, include_usage=asked.include_usage), include_usage=asked.include_usage)
-            constrained = asked.sampling.grammar is not None
-            done = await Streamed(answer, writer, desk.settings, measure.first, constrained=constrained).run(request)
-            measure.usage = None if done is None else done.usage
-            return None
-        choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)
-        measure.usage = done.usage
-        return raw(dialect.whole(answer.head, choices, done.usage, done.origin), content_type=JSON)
+def _dialect(name: str, chunks: type[ChatChunks] | type[TextChunks], whole: Whole, *, include_usage: bool) -> Dialect:
+    def writer(answer: Answer) -> ChunkWriter:
+        return ChunkWriter(chunks(answer.head, include_usage=include_usage), include_usage=include_usage)
 
+    def told(answer: Answer, choices: Sequence[Choice], done: Done) -> bytes:
+        return whole(answer.head, choices, done.usage, done.origin)
 
-@contextmanager
-def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
-    """The answer, closed in the end; what it took by then counts, whether it was whole or cut."""
-    try:
-        with closing(answer):
-            yield answer
-    finally:
-        usage = answer.usage()
-        guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
-
-
-def _begin(desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId) -> Begin:
-    if isinstance(asked, ChatRequest):
-        return desk.dispatch.chat(asked, account)
-    return desk.dispatch.completion(asked, account)
-
-
-def random_seed() -> int:
-    """For requests that name none."""
-    return int.from_bytes(urandom(7), "big")
+    return Dialect(name=name, writer=writer, whole=told)

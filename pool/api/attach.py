@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from pool.api import answers, embeddings, errors, models, pages, replies
+from pool.api import answers, embeddings, errors, messages, models, pages, replies, responses
 from pool.api.desk import Desk
 from pool.api.gate import Gate
 from pool.api.health import routes as health_routes
@@ -50,5 +50,6 @@ def attach(
     )
     errors.install(app)
     replies.install(app, origins=settings.cors_origins, metrics=metrics, gate=desk.gate)
-    for routes in (answers.routes, embeddings.routes, models.routes, health_routes, pages.routes):
-        app.blueprint(routes(desk))
+    for room in (answers, responses, messages, embeddings, models, pages):
+        app.blueprint(room.routes(desk))
+    app.blueprint(health_routes(desk))

@@ -1,4 +1,4 @@
-"""From the Authorization header to an account."""
+"""From a request's headers to an account."""
 
 from sanic import Request
 
@@ -7,20 +7,20 @@ from pool.api.ports import Keys
 from pool.errors import AuthenticationFailed
 
 MAX_KEY_CHARACTERS = 256
-_HINT = "Send 'Authorization: Bearer im_...'; the operator of this pool gives out keys."
+_HINT = "Send 'Authorization: Bearer im_...' (or x-api-key); the operator of this pool gives out keys."
 
 
-def bearer(request: Request) -> str | None:
-    """The key in `Authorization: Bearer <key>` (RFC 6750 2.1), None without one."""
+def sent_key(request: Request) -> str | None:
+    """The key in `Authorization: Bearer <key>` (RFC 6750 2.1), else in `x-api-key` as Anthropic's clients send it."""
     header = request.headers.get("authorization", "")
     scheme, _, key = header.partition(" ")
-    key = key.strip()
-    return key if scheme.lower() == "bearer" and 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() else None
+    key = (key if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")).strip()
+    return key if 0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() else None
 
 
 async def account_of(keys: Keys, request: Request) -> AccountId:
     """Who asks; the response is told of it. Raises AuthenticationFailed."""
-    key = bearer(request)
+    key = sent_key(request)
     if key is None:
         raise AuthenticationFailed("You did not provide an API key.", hint=_HINT)
     account = await keys.authenticate(key)

@@ -1,4 +1,4 @@
-"""Every failure as OpenAI's error envelope, with its status and headers."""
+"""Every failure as OpenAI's error envelope, or Anthropic's on its paths, with its status and headers."""
 
 import asyncio
 import logging
@@ -11,8 +11,9 @@ from sanic.response import empty, raw
 
 from pool import errors
 from pool.api.ports import App
-from pool.api.replies import request_id
+from pool.api.replies import ANTHROPIC, request_id
 from pool.errors import PoolError
+from pool.openai.anthropic.objects import anthropic_error
 from pool.openai.objects import error_json
 
 log = logging.getLogger("iamine.pool.api")
@@ -37,7 +38,13 @@ def _respond(request: Request, error: Exception) -> HTTPResponse:
     told = translate(error, request)
     if told.status >= 500 and not isinstance(told, errors.Unavailable):
         log_failure(request_id(request), error)
-    return raw(error_json(told), told.status, headers(told, error), JSON)
+    return raw(_envelope(request, told), told.status, headers(told, error), JSON)
+
+
+def _envelope(request: Request, told: PoolError) -> bytes:
+    if request.path.startswith(ANTHROPIC):
+        return anthropic_error(told, request_id(request))
+    return error_json(told)
 
 
 def allowed(error: sanic_errors.MethodNotAllowed) -> str:

@@ -10,6 +10,7 @@ from pool.api.gate import HEADERS, Gate
 from pool.api.metrics import Metrics
 from pool.api.ports import App
 
+ANTHROPIC = "/v1/messages"
 _PREFLIGHT_S = "600"
 
 
@@ -18,6 +19,8 @@ def install(app: App, *, origins: frozenset[str], metrics: Metrics, gate: Gate) 
 
     def finish(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
         response.headers["x-request-id"] = request_id(request)
+        if request.path.startswith(ANTHROPIC):
+            response.headers["request-id"] = request_id(request)  # the name that Anthropic's clients know
         response.headers.update(cors(request, origins))
         account: AccountId | None = getattr(request.ctx, "account", None)
         if account is not None:

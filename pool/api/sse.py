@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, Done, Reading, Waiting
-from pool.openai.chunks import DONE, ChatChunks, TextChunks, comment
+from pool.openai.chunks import DONE, ChatChunks, TextChunks, comment, error_event
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 
 
-class Writer:
+class ChunkWriter:
     """Events to bytes. A choice's last chunk waits for the next event: the last of all also tells where it came from."""
 
     def __init__(self, chunks: ChatChunks | TextChunks, *, include_usage: bool) -> None:
@@ -33,6 +33,10 @@ class Writer:
                 return self._done(event)
             case Waiting() | Reading() | Accepted():
                 return b""
+
+    def failure(self, error: Exception) -> bytes:
+        """An error after the stream was opened."""
+        return error_event(error)
 
     def _release(self, then: bytes = b"") -> bytes:
         held, self._held = self._held, then

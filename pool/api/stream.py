@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from sanic import Request
 
 from pool.api.errors import log_failure
 from pool.api.settings import Settings
-from pool.api.sse import CONTENT_TYPE, HEADERS, Writer, waiting_comment
+from pool.api.sse import CONTENT_TYPE, HEADERS, waiting_comment
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Accepted, AnswerEvent, Done, Reading, Waiting
 from pool.errors import PoolError
-from pool.openai.chunks import error_event
 
 Send = Callable[[bytes], Awaitable[object]]
+
+
+class Writer(Protocol):
+    """An answer's events as the bytes of a stream, in one dialect."""
+
+    def opening(self, choices: int, /) -> bytes: ...
+    def write(self, event: AnswerEvent) -> bytes: ...
+    def failure(self, error: Exception) -> bytes: ...
 
 
 class Ticking:
@@ -98,7 +106,7 @@ class Streamed:
         except Exception as error:  # noqa: BLE001 - the status is out: whatever happens now is told as an event
             if not isinstance(error, PoolError):
                 log_failure(self._answer.job, error)
-            await send(error_event(error))
+            await send(self._writer.failure(error))
             return None
 
     async def _tell_all(self, event: AnswerEvent | None, send: Send) -> Done:

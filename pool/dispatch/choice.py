@@ -152,7 +152,7 @@ class Choice:
             self._logprobs += self._aligned.rest()
         if self._logprobs:
             told += self._deltas(("",))
-        return [*told, self._end("tool_calls" if self._state.calls else event.reason)]
+        return [*told, self._end("tool_calls") if self._state.calls else self._end(event.reason, event.stop)]
 
     def _last_parts(self, tools: ToolUse) -> tuple[toolcalls.Part, ...]:
         """What the end of the text makes certain."""
@@ -164,9 +164,9 @@ class Choice:
             self._state = replace(self._state, calls=1)
         return (part,) if part else ()
 
-    def _end(self, reason: FinishReason) -> ChoiceEnded:
+    def _end(self, reason: FinishReason, stop: str = "") -> ChoiceEnded:
         self.ended = True
-        return ChoiceEnded(choice=self.index, finish_reason=reason)
+        return ChoiceEnded(choice=self.index, finish_reason=reason, stop=stop)
 
 
 def _over(told: Sequence[AnswerEvent]) -> bool:

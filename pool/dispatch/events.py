@@ -42,10 +42,11 @@ class ChoiceDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceEnded:
-    """A choice is whole."""
+    """A choice is whole; `stop` is the stop string that ended it, if one did."""
 
     choice: int
     finish_reason: FinishReason
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,7 @@ def tool_use(tools: Sequence[Tool], *, parallel: bool, must: bool) -> ToolUse | 
     """How to read calls out of the answer, None without tools. Raises InvalidRequest for a strict schema that is none."""
     if not tools:
         return None
-    schemas: Mapping[str, _Validator | None] = {
-        tool.name: _validator(tool, index) if tool.strict else None for index, tool in enumerate(tools)
-    }
+    schemas: Mapping[str, _Validator | None] = {tool.name: _validator(tool) if tool.strict else None for tool in tools}
 
     def accepts(name: str, arguments: str) -> bool:
         if name not in schemas:
@@ -32,12 +30,11 @@ def tool_use(tools: Sequence[Tool], *, parallel: bool, must: bool) -> ToolUse | 
     return ToolUse(accepts=accepts, parallel=parallel, must=must)
 
 
-def _validator(tool: Tool, index: int) -> _Validator:
+def _validator(tool: Tool) -> _Validator:
     try:
         return jsonschema_rs.validator_for(json.loads(tool.schema), retriever=_no_fetching)
     except (ValueError, RecursionError) as error:
-        param = f"tools[{index}].function.parameters"
-        raise InvalidRequest(f"'{param}' is no valid JSON schema: {str(error)[:200]}", param=param) from None
+        raise InvalidRequest(f"'{tool.param}' is no valid JSON schema: {str(error)[:200]}", param=tool.param) from None
 
 
 def _no_fetching(uri: str) -> NoReturn:

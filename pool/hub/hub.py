@@ -245,7 +245,7 @@ class Hub:
         verdict, effects = self._scheduler.on_finished(worker, finished.job, finished.epoch, finished.tokens, now)
         if self._counts(verdict):
             journal = self._journals.pop(finished.job)
-            journal.stream.put(journal.ended(finished.reason, finished.text))
+            journal.stream.put(journal.ended(finished.reason, finished.text, finished.stop))
             self.tally.completed += 1
         self._perform(effects)
 

@@ -56,7 +56,7 @@ class Journal:
         pairs = zip(self.givers, stops, strict=True)
         return tuple(Segment(worker=worker, start=start, stop=stop) for (worker, start), stop in pairs if stop > start)
 
-    def ended(self, reason: str, text: str) -> Ended:
+    def ended(self, reason: str, text: str, stop: str = "") -> Ended:
         """The answer is whole."""
         return Ended(
             reason="length" if reason == "length" else "stop",
@@ -65,6 +65,7 @@ class Journal:
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
             segments=self.segments(),
+            stop=stop if stop in self.order.sampling.stop else "",
         )
 
     def embedded(self, worker: WorkerId, vectors: tuple[tuple[float, ...], ...], prompt_tokens: int) -> Vectors:

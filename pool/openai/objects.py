@@ -1,6 +1,7 @@
 """Whole responses as JSON bytes, with exactly OpenAI's fields and `x_iamine`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import msgspec
 
@@ -134,9 +135,24 @@ def model_list(models: Sequence[Json]) -> bytes:
     return msgspec.json.encode({"object": "list", "data": models})
 
 
-def error_json(error: Exception) -> bytes:
-    """OpenAI's error envelope; of a foreign exception nothing is told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldError:
+    """What a client may know of an error."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+def told_error(error: Exception) -> ToldError:
+    """The error with its hint; of a foreign exception nothing is told."""
     if not isinstance(error, PoolError):
         error = PoolError("The pool failed to answer this request; asking again is safe.")
     message = f"{error.message} {error.hint}" if error.hint else error.message
-    return msgspec.json.encode({"error": {"message": message, "type": error.type, "param": error.param, "code": error.code}})
+    return ToldError(message=message, type=error.type, param=error.param, code=error.code)
+
+
+def error_json(error: Exception) -> bytes:
+    """OpenAI's error envelope."""
+    return msgspec.json.encode({"error": asdict(told_error(error))})

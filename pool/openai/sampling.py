@@ -52,7 +52,7 @@ def parse_sampling(fields: Fields, *, seed: int, logprobs: int | None, grammar: 
         logit_bias=_logit_bias(fields),
         max_tokens=0,
         ignore_eos=fields.boolean("ignore_eos", False),
-        stop=_stops(fields),
+        stop=parse_stops(fields, "stop"),
         logprobs=logprobs,
         grammar=Grammar(kind="gbnf", text=text) if text else grammar,
     )
@@ -117,18 +117,19 @@ def _bias(biases: Fields, key: str) -> float:
     return biases.number(key, -100, 100, 0.0)
 
 
-def _stops(fields: Fields) -> tuple[str, ...]:
-    value: Any = fields.value.get("stop")
+def parse_stops(fields: Fields, key: str, most: int = MAX_STOPS) -> tuple[str, ...]:
+    """One stop string, or an array of at most `most`."""
+    value: Any = fields.value.get(key)
     if value is None:
         return ()
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list):
-        fields.refuse("stop", "expected a string or an array of strings.", "invalid_type")
-    if len(stops) > MAX_STOPS:
-        fields.refuse("stop", f"at most {MAX_STOPS} strings.")
+        fields.refuse(key, "expected a string or an array of strings.", "invalid_type")
+    if len(stops) > most:
+        fields.refuse(key, f"at most {most} strings.")
     for index, stop in enumerate(stops):
         if not isinstance(stop, str):
-            fields.refuse(f"stop[{index}]", "expected a string.", "invalid_type")
+            fields.refuse(f"{key}[{index}]", "expected a string.", "invalid_type")
         if not 0 < len(stop) <= MAX_STOP_CHARACTERS:
-            fields.refuse(f"stop[{index}]", f"must have 1 to {MAX_STOP_CHARACTERS} characters.")
+            fields.refuse(f"{key}[{index}]", f"must have 1 to {MAX_STOP_CHARACTERS} characters.")
     return tuple(dict.fromkeys(stops))

@@ -1,7 +1,7 @@
 """The tools of a chat, the choice among them, and the format the answer must have."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,32 +33,77 @@ class ToolsAsked:
 
 def parse_tools(fields: Fields) -> ToolsAsked:
     """The tools and the choice among them; nothing is offered to the model when tool_choice is "none"."""
+    offered = offer(fields, _tool, "function.name")
+    choice = fields.value.get("tool_choice")
+    if choice is not None and not isinstance(choice, str | dict):
+        fields.refuse("tool_choice", "expected a string or an object.", "invalid_type")
+    if choice is None and not offered.tools:
+        return ToolsAsked()
+    if isinstance(choice, str) and choice not in ("none", "auto", "required"):
+        fields.refuse("tool_choice", "must be none, auto, required or a function.", "unsupported_value")
+    if choice != "none" and not offered.tools:
+        fields.refuse("tool_choice", "only allowed when 'tools' are given.")
+    return offered.chosen(_named(fields) if isinstance(choice, dict) else choice or "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The tools of a request and their canonical JSON, before the choice among them."""
+
+    tools: tuple[Tool, ...]
+    text: bytes
+
+    def chosen(self, choice: "str | Fields") -> ToolsAsked:
+        """What is asked by none, auto, required, or the object whose `name` is that of the tool to call."""
+        if choice == "none" or not self.tools:
+            return ToolsAsked()
+        if isinstance(choice, Fields):
+            return ToolsAsked(tools=self.tools, text=self.text, forced=call_grammar((self._find(choice),)))
+        forced = call_grammar(self.tools) if choice == "required" else None
+        return ToolsAsked(tools=self.tools, text=self.text, forced=forced)
+
+    def _find(self, choice: Fields) -> Tool:
+        name = choice.needed_string("name")
+        found = next((tool for tool in self.tools if tool.name == name), None)
+        if found is None:
+            choice.refuse("name", "it is none of the 'tools'.")
+        return found
+
+
+def offer(fields: Fields, read: Callable[[Fields], tuple[Tool, Object]], name: str) -> Offered:
+    """The `tools`, each as `read` finds it and shows it to the model; `name` is where its name stands."""
     given = fields.array("tools", most=MAX_TOOLS) or []
-    read = [_tool(fields.item("tools", i, tool)) for i, tool in enumerate(given)]
-    tools = tuple(tool for tool, _ in read)
+    found = [read(fields.item("tools", i, tool)) for i, tool in enumerate(given)]
+    tools = tuple(tool for tool, _ in found)
     for index, tool in enumerate(tools):
         if any(tool.name == earlier.name for earlier in tools[:index]):
-            fields.refuse(f"tools[{index}].function.name", f"'{tool.name}' is there twice.")
-    text = encode_json([shown for _, shown in read], "tools")
+            fields.refuse(f"tools[{index}].{name}", f"'{tool.name}' is there twice.")
+    text = encode_json([shown for _, shown in found], "tools")
     if len(text) > MAX_TOOLS_BYTES:
         fields.refuse("tools", f"at most {MAX_TOOLS_BYTES} bytes of JSON.")
-    return _chosen(fields, tools, text)
+    return Offered(tools, text)
 
 
-def _tool(fields: Fields) -> tuple[Tool, dict[str, object]]:
+def _tool(fields: Fields) -> tuple[Tool, Object]:
     if fields.needed_string("type") != "function":
         fields.refuse("type", "only 'function' is supported here.", "unsupported_value")
     fields.only({"type", "function"}, {})
     function = fields.needed_inner("function")
     function.only({"name", "description", "parameters", "strict"}, {})
-    name = _name(function)
-    description = function.string("description", max_length=MAX_DESCRIPTION_CHARACTERS)
-    parameters = function.inner("parameters")
+    return read_function(function, "parameters", strict=False)
+
+
+def read_function(fields: Fields, schema_key: str, *, strict: bool) -> tuple[Tool, Object]:
+    """The tool that an object describes, and how templates see it; `strict` counts when it says nothing of that."""
+    name = _name(fields)
+    description = fields.string("description", max_length=MAX_DESCRIPTION_CHARACTERS)
+    parameters = fields.inner(schema_key)
     schema = {"type": "object", "properties": {}} if parameters is None else parameters.value
     shown: dict[str, object] = {"name": name, "parameters": schema}
     if description:
         shown["description"] = description
-    tool = Tool(name=name, schema=encode_json(schema, function.name("parameters")), strict=function.boolean("strict", False))
+    param = fields.name(schema_key)
+    tool = Tool(name=name, schema=encode_json(schema, param), strict=fields.boolean("strict", strict), param=param)
     return tool, {"type": "function", "function": shown}
 
 
@@ -69,33 +114,14 @@ def _name(fields: Fields) -> str:
     return name
 
 
-def _chosen(fields: Fields, tools: tuple[Tool, ...], text: bytes) -> ToolsAsked:
-    choice = fields.value.get("tool_choice")
-    if choice is not None and not isinstance(choice, str | dict):
-        fields.refuse("tool_choice", "expected a string or an object.", "invalid_type")
-    if choice == "none" or (choice is None and not tools):
-        return ToolsAsked()
-    if isinstance(choice, str) and choice not in ("auto", "required"):
-        fields.refuse("tool_choice", "must be none, auto, required or a function.", "unsupported_value")
-    if not tools:
-        fields.refuse("tool_choice", "only allowed when 'tools' are given.")
-    if isinstance(choice, dict):
-        return ToolsAsked(tools=tools, text=text, forced=call_grammar((_named(fields, tools),)))
-    return ToolsAsked(tools=tools, text=text, forced=call_grammar(tools) if choice == "required" else None)
-
-
-def _named(fields: Fields, tools: tuple[Tool, ...]) -> Tool:
+def _named(fields: Fields) -> Fields:
     choice = fields.needed_inner("tool_choice")
     if choice.needed_string("type") != "function":
         choice.refuse("type", "only 'function' is supported here.", "unsupported_value")
     choice.only({"type", "function"}, {})
     function = choice.needed_inner("function")
     function.only({"name"}, {})
-    name = function.needed_string("name")
-    found = next((tool for tool in tools if tool.name == name), None)
-    if found is None:
-        function.refuse("name", "it is none of the 'tools'.")
-    return found
+    return function
 
 
 def _is_deeper(value: Any, limit: int) -> bool:
@@ -166,20 +192,30 @@ def _moved(value: Any, name: str) -> Any:
 def parse_format(fields: Fields) -> Grammar | None:
     """The constraint that `response_format` puts on the answer, None for plain text."""
     asked = fields.inner("response_format")
+    kind = format_kind(asked)
     if asked is None:
         return None
-    kind = asked.needed_string("type")
-    if kind not in ("text", "json_object", "json_schema"):
-        asked.refuse("type", "must be text, json_object or json_schema.", "unsupported_value")
     if kind == "json_schema":
         asked.only({"type", "json_schema"}, {})
-        return _schema(asked.needed_inner("json_schema"))
+        schema = asked.needed_inner("json_schema")
+        schema.only({"name", "description", "schema", "strict"}, {})
+        return read_schema(schema)
     asked.only({"type"}, {})
     return Grammar(kind="json_object") if kind == "json_object" else None
 
 
-def _schema(fields: Fields) -> Grammar:
-    fields.only({"name", "description", "schema", "strict"}, {})
+def format_kind(asked: Fields | None) -> str:
+    """text, json_object or json_schema."""
+    if asked is None:
+        return "text"
+    kind = asked.needed_string("type")
+    if kind not in ("text", "json_object", "json_schema"):
+        asked.refuse("type", "must be text, json_object or json_schema.", "unsupported_value")
+    return kind
+
+
+def read_schema(fields: Fields) -> Grammar:
+    """The grammar of a named schema."""
     _name(fields)
     fields.string("description", max_length=MAX_DESCRIPTION_CHARACTERS)
     fields.boolean("strict", False)  # the grammar holds either way

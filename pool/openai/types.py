@@ -10,11 +10,15 @@ Prompt = str | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A function that the model may call; `schema` is its parameters as JSON text, to be held to when `strict`."""
+    """A function that the model may call; `schema` is its parameters as JSON text, to be held to when `strict`.
+
+    `param` is where the client wrote the schema, to be named when it is none.
+    """
 
     name: str
     schema: bytes
     strict: bool
+    param: str = "tools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +127,12 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One whole answer."""
+    """One whole answer; `parts` are its texts and calls in the order they came, `stop` the stop string that ended it."""
 
     index: int
     content: str
     calls: tuple[ToolCall, ...]
     logprobs: tuple[TokenLogprob, ...] | None
     finish_reason: str
+    parts: tuple[str | ToolCall, ...] = ()
+    stop: str = ""

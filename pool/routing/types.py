@@ -59,7 +59,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The answer is whole: why it ended, the last text, and how many tokens each worker gave, in order."""
+    """The answer is whole: why it ended, the last text, and how many tokens each worker gave, in order.
+
+    `stop` is the stop string that ended it, if one did.
+    """
 
     reason: Literal["stop", "length"]
     text: str
@@ -67,6 +70,7 @@ class Ended:
     prompt_tokens: int
     cached_tokens: int
     segments: tuple["Segment", ...]
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,12 @@ async def test_answers_fit_the_description() -> None:
         fits("ChatRequest", asked)
         fits("ChatCompletion", (await http.post("/v1/chat/completions", json=asked)).json())
         fits("TextCompletion", (await http.post("/v1/completions", json={"model": "mote", "prompt": "x"})).json())
+        said = {"model": "mote", "input": "x"}
+        fits("ResponsesRequest", said)
+        fits("Response", (await http.post("/v1/responses", json=said)).json())
+        fits("MessageRequest", asked | {"max_tokens": 5})
+        fits("AnthropicMessage", (await http.post("/v1/messages", json=asked | {"max_tokens": 5})).json())
+        fits("AnthropicError", (await http.post("/v1/messages", json={})).json())
         fits("ModelList", (await http.get("/v1/models")).json())
         fits("Status", (await http.get("/v1/status")).json())
         fits("State", (await http.get("/readyz")).json())

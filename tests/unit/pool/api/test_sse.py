@@ -5,7 +5,7 @@ from typing import Any
 
 from iamine.ids import JobId, ModelId
 from iamine.wire.messages import TokenLogprob
-from pool.api.sse import Writer, waiting_comment
+from pool.api.sse import ChunkWriter, waiting_comment
 from pool.dispatch.events import Accepted, ChoiceDelta, ChoiceEnded, Done, Reading, Waiting
 from pool.openai.chunks import ChatChunks, TextChunks
 from pool.openai.types import Head, Origin, ToolCall, Usage
@@ -19,7 +19,7 @@ def chunks(data: bytes) -> list[dict[str, Any]]:
 
 
 def test_only_the_last_chunk_tells_where_the_answer_came_from() -> None:
-    writer = Writer(TextChunks(HEAD, include_usage=False), include_usage=False)
+    writer = ChunkWriter(TextChunks(HEAD, include_usage=False), include_usage=False)
     assert writer.opening(2) == b""
     assert writer.write(ChoiceEnded(choice=0, finish_reason="stop")) == b""
     first, late = chunks(writer.write(ChoiceDelta(choice=1, content="late")))
@@ -35,7 +35,7 @@ def test_only_the_last_chunk_tells_where_the_answer_came_from() -> None:
 
 
 def test_a_calls_log_probabilities_come_before_it() -> None:
-    writer = Writer(ChatChunks(HEAD, include_usage=True), include_usage=True)
+    writer = ChunkWriter(ChatChunks(HEAD, include_usage=True), include_usage=True)
     call = ToolCall(index=0, id="c", name="f", arguments="{}")
     probs = (TokenLogprob(id=1, logprob=-1.0, bytes=(65,)),)
     before, *rest = chunks(writer.write(ChoiceDelta(choice=0, call=call, logprobs=probs)))
@@ -44,7 +44,7 @@ def test_a_calls_log_probabilities_come_before_it() -> None:
 
 
 def test_waiting_is_told_in_comments_only() -> None:
-    writer = Writer(ChatChunks(HEAD, include_usage=False), include_usage=False)
+    writer = ChunkWriter(ChatChunks(HEAD, include_usage=False), include_usage=False)
     for event in (Waiting(position=1, estimate_s=None), Reading(done_tokens=1, total_tokens=2), Accepted()):
         assert writer.write(event) == b""
     assert waiting_comment(Waiting(position=2, estimate_s=3.14)) == b": queued position=2 estimate_s=3.1\n\n"

@@ -1,0 +1,71 @@
+"""One answer in whatever dialect: begun, told, and closed."""
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from os import urandom
+from typing import Any
+
+from sanic import HTTPResponse, Request
+from sanic.response import raw
+
+from iamine.ids import AccountId
+from pool.api.collect import collect
+from pool.api.desk import Desk
+from pool.api.entry import Entered
+from pool.api.measured import measured
+from pool.api.stream import Streamed, Writer
+from pool.dispatch.answer import Answer
+from pool.dispatch.events import Done
+from pool.openai.types import ChatRequest, Choice, CompletionRequest
+
+JSON = "application/json"
+Begin = Coroutine[Any, Any, Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How an endpoint's answers are written: as a stream, or whole."""
+
+    name: str
+    writer: Callable[[Answer], Writer]
+    whole: Callable[[Answer, Sequence[Choice], Done], bytes]
+
+
+async def serve(
+    desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
+) -> HTTPResponse | None:
+    """Begin, tell, and close: closing frees the slots whatever happened. Raises PoolError before the first byte."""
+    with measured(desk, request, dialect.name) as measure, counted(await _begin(desk, asked, guest.account), guest) as answer:
+        request.ctx.request_id = answer.job
+        if asked.stream:
+            constrained = asked.sampling.grammar is not None
+            writer = dialect.writer(answer)
+            done = await Streamed(answer, writer, desk.settings, measure.first, constrained=constrained).run(request)
+            measure.usage = None if done is None else done.usage
+            return None
+        choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)
+        measure.usage = done.usage
+        return raw(dialect.whole(answer, choices, done), content_type=JSON)
+
+
+@contextmanager
+def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
+    """The answer, closed in the end; what it took by then counts, whether it was whole or cut."""
+    try:
+        with closing(answer):
+            yield answer
+    finally:
+        usage = answer.usage()
+        guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
+
+
+def _begin(desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId) -> Begin:
+    if isinstance(asked, ChatRequest):
+        return desk.dispatch.chat(asked, account)
+    return desk.dispatch.completion(asked, account)
+
+
+def random_seed() -> int:
+    """For requests that name none."""
+    return int.from_bytes(urandom(7), "big")
