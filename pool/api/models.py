@@ -49,5 +49,6 @@ def described(card: ModelCard) -> dict[str, object]:
         "context_tokens": card.context_tokens,
         "workers": card.workers,
         "tools": card.tool_format != "",
+        "reasoning": card.reasoning_format != "",
     }
     return model_json(card.model, created=card.created, owned_by=card.owned_by, about=about)

@@ -75,11 +75,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens read (of them from a cache) and written."""
+    """Tokens read (of them from a cache) and written (of them as reasoning)."""
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +121,4 @@ class Choice:
     calls: tuple[ToolCall, ...]
     logprobs: tuple[TokenLogprob, ...] | None
     finish_reason: str
+    reasoning: str = ""

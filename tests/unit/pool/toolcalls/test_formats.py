@@ -1,12 +1,20 @@
 """Which reader a model's formats ask for."""
 
+from typing import get_args
+
 import pytest
 from fakes.reading import call, new_calls, parse
 
+from iamine.manifest import ReasoningFormat, ToolFormat
 from pool.toolcalls.formats import REASONING_FORMATS, TOOL_FORMATS, Formats, only_call
 from pool.toolcalls.types import Reasoning
 
 HERMES = '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
+
+
+def test_the_manifest_names_formats_that_the_pool_reads() -> None:
+    assert set(get_args(ToolFormat)) == TOOL_FORMATS
+    assert set(get_args(ReasoningFormat)) == REASONING_FORMATS
 
 
 def test_what_this_pool_does_not_know_is_none() -> None:
