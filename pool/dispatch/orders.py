@@ -128,7 +128,7 @@ def _check_prompt(prompt: Prompt, card: ModelCard, param: str) -> None:
 
 
 def formats(request: ChatRequest, card: ModelCard) -> Formats:
-    """How the answer is to be read. A grammar holds from the first token on, so such an answer is what it allows and no more."""
+    """How the answer is to be read. A grammar holds from the first token on, so what it allows is all there is."""
     if request.sampling.grammar is not None:
         return Formats()
     return Formats(tool=card.tool_format, reasoning=card.reasoning_format)

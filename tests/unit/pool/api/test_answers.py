@@ -134,7 +134,8 @@ async def test_tool_calls(pool: Served, client: openai.AsyncOpenAI, stream: bool
 @pytest.mark.parametrize("stream", [False, True])
 async def test_reasoning_is_told_apart_from_the_answer(pool: Served, client: openai.AsyncOpenAI, stream: bool) -> None:
     pool.hub.cards = (card(tool_format="qwen-coder", reasoning_format="think"),)
-    text = "<think>\nI add.\n</think>\n\nWell.\n\n<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    call = "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    text = f"<think>\nI add.\n</think>\n\nWell.\n\n{call}"
     pool.hub.script = lambda _order: answering(*(text[i : i + 5] for i in range(0, len(text), 5)))
     tools: Any = [
         {
