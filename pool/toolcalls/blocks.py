@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pool.toolcalls.jsontext import overlap
 from pool.toolcalls.types import Calls, Part, Tools, Wanted
 
+End = Callable[[str, int], int]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """How a family writes its blocks.
 
-    `end(text, start)` says where the block, whose inside begins at `start`, is over, or -1 while it is not; it needs to
-    be asked only when one of the characters `wakes` came in. `read` tells the calls of an inside, None for nonsense.
+    `ends` makes a function for one block: (text, where the inside starts) -> where the block is over, or -1 while it is
+    not. It may remember what it has read, since the text only grows, and needs to be asked only when one of the characters
+    `wakes` came in. `read` tells the calls of an inside, None for nonsense.
     """
 
     mark: str
     wakes: frozenset[str]
-    end: Callable[[str, int], int]
+    ends: Callable[[], End]
     read: Callable[[str, Tools], list[Wanted] | None]
 
 
@@ -32,6 +35,7 @@ class Blocks:
         self._calls = calls
         self._held = ""
         self._inside = False
+        self._end = form.ends()
         self._edge = True  # at the start or behind a call, where white space waits
 
     def feed(self, text: str) -> list[Part]:
@@ -57,7 +61,8 @@ class Blocks:
         """Text up to an opening mark, less what may be the beginning of one."""
         at = self._held.find(self._form.mark)
         shown = self._held[: at if at >= 0 else len(self._held) - overlap(self._held, (self._form.mark,))]
-        self._inside = at >= 0
+        if at >= 0:
+            self._inside, self._end = True, self._form.ends()
         if self._edge and not shown.strip():
             # white space waits with the mark: it is dropped with a call, and told with anything else
             return [] if self._inside else None
@@ -69,7 +74,7 @@ class Blocks:
 
     def _block(self) -> list[Part] | None:
         start = self._held.index(self._form.mark) + len(self._form.mark)
-        end = self._form.end(self._held, start)
+        end = self._end(self._held, start)
         if end < 0:
             return None
         block, self._held = self._held[:end], self._held[end:]

@@ -8,7 +8,7 @@ openai-harmony is not used: it parses token ids with a vocabulary file of its ow
 import re
 from typing import Literal
 
-from pool.toolcalls.jsontext import NOT_A_CALL, called, find, loads, outside_strings, overlap
+from pool.toolcalls.jsontext import NOT_A_CALL, Marks, called, loads, outside_strings, overlap
 from pool.toolcalls.types import Calls, Part, Reasoning
 
 OPENING = ("<|start|>", "<|channel|>")
@@ -33,6 +33,7 @@ class Harmony:
         self._at: Literal["header", "content", "reasoning", "call"] = "header"
         self._header = ""  # of a call, as it was written
         self._name = ""
+        self._marks = Marks(_MARKS_IN_JSON)
         self._kind: Literal["content", "reasoning"] = "content"  # what text outside of calls is
         self._told_kinds: set[str] = set()
         self._fresh = False  # a message began and nothing of it was told yet
@@ -90,6 +91,7 @@ class Harmony:
         self.asides += 1
         if recipient:
             self._at, self._header, self._name = "call", header, recipient[1].removeprefix("functions.")
+            self._marks = Marks(_MARKS_IN_JSON)
         else:
             self._at = self._kind = "reasoning" if channel and channel[1] == "analysis" else "content"
             self._fresh = True
@@ -124,7 +126,7 @@ class Harmony:
         return [Reasoning(text=gap + text)]
 
     def _on_call(self) -> list[Part] | None:
-        mark = next(find(_MARKS_IN_JSON, self._held, 0), None)
+        mark = self._marks.next(self._held, 0)
         if mark is None:
             return None
         end = mark.end() if mark[0] in CLOSING else mark.start()

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from pool.toolcalls.types import Wanted
 
 NOT_A_CALL = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-_STRING = r'"(?:[^"\\]|\\.)*(?P<closed>")?'
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*(?P<closed>")?'
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -64,17 +64,27 @@ def read_call(text: str) -> list[Wanted] | None:
 
 
 def outside_strings(marks: Iterable[str]) -> re.Pattern[str]:
-    """A pattern for `find`: any of the marks where it is not part of a JSON string."""
+    """A pattern for Marks: any of the marks where it is not part of a JSON string."""
     return re.compile(f"{_STRING}|(?P<mark>{'|'.join(map(re.escape, marks))})", re.DOTALL)
 
 
-def find(pattern: re.Pattern[str], text: str, start: int) -> Iterator[re.Match[str]]:
-    """The marks from `start` on; a string that is still open hides everything behind its quote."""
-    for match in pattern.finditer(text, start):
-        if match["mark"] is not None:
-            yield match
-        elif match["closed"] is None:
-            return
+class Marks:
+    """Finds marks in a text that grows, each once: what was read is not read again, however long the text becomes."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self._pattern = pattern
+        self._at = 0
+
+    def next(self, text: str, start: int) -> re.Match[str] | None:
+        """The next mark, from `start` on; a string that is still open hides everything behind its quote."""
+        for match in self._pattern.finditer(text, max(self._at, start)):
+            if match["mark"] is None and match["closed"] is None:
+                self._at = match.start()
+                return None
+            self._at = match.end()
+            if match["mark"] is not None:
+                return match
+        return None
 
 
 def overlap(text: str, marks: Iterable[str]) -> int:

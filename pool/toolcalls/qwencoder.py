@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from pool.toolcalls.blocks import Format
+from pool.toolcalls.blocks import End, Format
 from pool.toolcalls.jsontext import NOT_A_CALL, called, loads
 from pool.toolcalls.types import Tools, Wanted
 
@@ -29,15 +29,22 @@ _MAX_SCHEMAS = 64  # looked at for one value: references may lead in circles
 _KINDS: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number", dict: "object", list: "array", str: "string"}
 
 
-def _end(text: str, start: int) -> int:
+def _ends() -> End:
     """Behind the closing mark that follows a function's end; behind any when the block holds no function at all."""
-    at = text.find(CLOSE, start)
-    while at >= 0:
-        body = text[start:at].strip()
-        if body.endswith(_FUNCTION_END) or not body.startswith(_FUNCTION):
-            return at + len(CLOSE)
-        at = text.find(CLOSE, at + 1)
-    return -1
+    looked = 0
+
+    def end(text: str, start: int) -> int:
+        nonlocal looked
+        looked = max(looked, start)
+        while (at := text.find(CLOSE, looked)) >= 0:
+            looked = at + len(CLOSE)
+            body = text[start:at].strip()
+            if body.endswith(_FUNCTION_END) or not body.startswith(_FUNCTION):
+                return looked
+        looked = max(looked, len(text) - len(CLOSE))
+        return -1
+
+    return end
 
 
 def _read(inside: str, tools: Tools) -> list[Wanted] | None:
@@ -121,4 +128,4 @@ def converted(text: str, allowed: frozenset[str]) -> Any:
     return value if fits else text
 
 
-QWEN_CODER = Format(mark=OPEN, wakes=frozenset(">"), end=_end, read=_read)
+QWEN_CODER = Format(mark=OPEN, wakes=frozenset(">"), ends=_ends, read=_read)
