@@ -16,6 +16,8 @@ else:  # pragma: no cover (only 3.10 comes here)
 
 Tier = Literal["micro", "small", "medium", "large", "xlarge"]
 TIERS: tuple[Tier, ...] = ("micro", "small", "medium", "large", "xlarge")
+ToolFormat = Literal["", "hermes", "qwen-coder", "llama3", "mistral", "harmony"]  # pool/toolcalls reads them
+ReasoningFormat = Literal["", "think", "harmony"]
 MANIFEST_VERSION = 1
 _SHA256_DIGITS = 64
 _REVISION_DIGITS = 40
@@ -55,7 +57,8 @@ class Model(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     context: int
     active_parameters: int = 0
     kind: Literal["chat", "completion", "embedding"] = "chat"
-    tool_format: Literal["", "hermes"] = ""
+    tool_format: ToolFormat = ""
+    reasoning_format: ReasoningFormat = ""
     bundled: bool = False
     repo: str = ""
     revision: str = ""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from appliance.agent.errors import ConfigError
+from iamine.manifest import ReasoningFormat, ToolFormat
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,7 +30,8 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     path: str
     id: str = ""
     kind: Literal["chat", "completion", "embedding"] = "chat"
-    tool_format: Literal["", "hermes"] = ""
+    tool_format: ToolFormat = ""
+    reasoning_format: ReasoningFormat = ""
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -210,7 +210,7 @@ def unknown_model(files: tuple[File, ...], manifest: Manifest) -> Model:
 
 
 def _listed(entry: ListedModel, manifest: Manifest, hashes: HashCache, problems: list[str]) -> ModelFile | None:
-    """A model named in the config: the config's word on id, kind and tool format counts."""
+    """A model named in the config: the config's word on id, kind and formats counts."""
     path = Path(entry.path)
     if not path.is_file():
         problems.append(f"{path}: listed in the config, but there is no such file; correct the path")
@@ -223,5 +223,6 @@ def _listed(entry: ListedModel, manifest: Manifest, hashes: HashCache, problems:
         id=ModelId(entry.id) if entry.id else found.model.id,
         kind=entry.kind if not found.known else found.model.kind,
         tool_format=entry.tool_format or found.model.tool_format,
+        reasoning_format=entry.reasoning_format or found.model.reasoning_format,
     )
     return ModelFile(model=model, path=path, known=found.known)

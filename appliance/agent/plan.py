@@ -87,6 +87,7 @@ def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fi
         file_sha256=model.file_sha256,
         kind=model.kind,
         tool_format=model.tool_format,
+        reasoning_format=model.reasoning_format,
         exact=model.bundled if settings.exact is None else settings.exact,
         slots=slots,
         context_tokens=_context(settings, model.context, found, slots),

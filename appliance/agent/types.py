@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from iamine.ids import ModelId, SessionId, WorkerId
-from iamine.manifest import Model
+from iamine.manifest import Model, ReasoningFormat, ToolFormat
 from iamine.wire.messages import Hardware, ModelOffer
 
 
@@ -21,7 +21,8 @@ class ModelSpec:
     path: Path
     file_sha256: str
     kind: Literal["chat", "completion", "embedding"] = "chat"
-    tool_format: Literal["", "hermes"] = ""
+    tool_format: ToolFormat = ""
+    reasoning_format: ReasoningFormat = ""
     exact: bool = False
     slots: int = 0
     context_tokens: int = 0

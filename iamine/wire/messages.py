@@ -56,14 +56,16 @@ class Hardware(Value, frozen=True, kw_only=True, omit_defaults=True):
 class ModelOffer(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A loaded model: identified by its file's SHA-256 (hex); speeds are measured on this machine, in tokens/s.
 
-    `exact` promises serial = batched = continued for equal seeds (stream.md).
+    `exact` promises serial = batched = continued for equal seeds (stream.md). `tool_format` and `reasoning_format` name
+    how its text is to be read (iamine.manifest); who does not know a name takes it for "".
     """
 
     model: ModelId
     file_sha256: str
     template_sha256: str = ""
     kind: Literal["chat", "completion", "embedding"] = "chat"
-    tool_format: Literal["", "hermes"] = ""
+    tool_format: str = ""
+    reasoning_format: str = ""
     slots: int
     context_tokens: int
     vocabulary_tokens: int
@@ -240,13 +242,17 @@ class Drain(Message, frozen=True, kw_only=True, omit_defaults=True, tag="drain")
 
 
 class Started(Message, frozen=True, kw_only=True, omit_defaults=True, tag="started"):
-    """Worker -> pool: the prompt is tokenised; `prompt_sha256` is over its ids as little-endian int32."""
+    """Worker -> pool: the prompt is tokenised; `prompt_sha256` is over its ids as little-endian int32.
+
+    `reasoning`: the template opened the model's reasoning at the prompt's end, so the answer's text begins inside it.
+    """
 
     job: JobId
     epoch: int
     prompt_tokens: int
     cached_tokens: int = 0
     prompt_sha256: str = ""
+    reasoning: bool = False
 
 
 class Progress(Message, frozen=True, kw_only=True, omit_defaults=True, tag="progress"):

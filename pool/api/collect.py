@@ -14,6 +14,7 @@ from pool.openai.types import Choice, ToolCall
 @dataclass(slots=True)
 class _Gathered:
     texts: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     parts: list[str | ToolCall] = field(default_factory=list)
@@ -22,6 +23,7 @@ class _Gathered:
 
     def add(self, delta: ChoiceDelta) -> None:
         self.texts.append(delta.content)
+        self.reasoning.append(delta.reasoning)
         self.logprobs += delta.logprobs
         if delta.call is not None:
             self.calls.append(delta.call)
@@ -53,6 +55,7 @@ def _choice(index: int, gathered: _Gathered, logprobs: bool) -> Choice:
     return Choice(
         index=index,
         content="".join(gathered.texts),
+        reasoning="".join(gathered.reasoning),
         calls=tuple(gathered.calls),
         logprobs=tuple(gathered.logprobs) if logprobs else None,
         finish_reason=gathered.finish_reason,

@@ -52,6 +52,7 @@ def pseudo(one: Pseudo) -> dict[str, object]:
         "context_tokens": max(card.context_tokens for card in one.cards),
         "workers": sum(card.workers for card in one.cards),
         "tools": any(card.tool_format for card in one.cards),
+        "reasoning": False,
         "pseudo": True,
     }
     return model_json(one.name, created=min(card.created for card in one.cards), owned_by="iamine", about=about)
@@ -64,5 +65,6 @@ def described(card: ModelCard) -> dict[str, object]:
         "context_tokens": card.context_tokens,
         "workers": card.workers,
         "tools": card.tool_format != "",
+        "reasoning": card.reasoning_format != "",
     }
     return model_json(card.model, created=card.created, owned_by=card.owned_by, about=about)

@@ -43,7 +43,11 @@ class ChunkWriter:
         return held
 
     def _delta(self, event: ChoiceDelta) -> bytes:
-        if event.call is None or isinstance(self._chunks, TextChunks):
+        if isinstance(self._chunks, TextChunks):
+            return self._chunks.content(event.choice, event.content, event.logprobs)
+        if event.reasoning:
+            return self._chunks.reasoning(event.choice, event.reasoning)
+        if event.call is None:
             return self._chunks.content(event.choice, event.content, event.logprobs)
         before = self._chunks.content(event.choice, "", event.logprobs) if event.logprobs else b""
         return before + self._chunks.call(event.choice, event.call)

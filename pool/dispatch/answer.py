@@ -121,6 +121,7 @@ class Answer:
             prompt_tokens=sum(tally.prompt_tokens for tally in firsts),
             cached_tokens=sum(tally.cached_tokens for tally in firsts),
             completion_tokens=sum(choice.tally.tokens for choice in self._choices),
+            reasoning_tokens=sum(choice.tally.reasoning_tokens for choice in self._choices),
         )
 
     def _segments(self) -> tuple[Segment, ...]:

@@ -1,22 +1,25 @@
 """One choice of an answer: job events in, client events out. It holds no I/O."""
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from iamine.ids import JobId, WorkerId
 from iamine.wire.messages import TokenLogprob
-from pool import toolcalls
 from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, FinishReason, Reading, Waiting
 from pool.openai.types import ToolCall
 from pool.routing.types import Begun, Delta, Ended, JobEvent, Prefilled, Queued, Segment, Vectors
+from pool.toolcalls.formats import Formats, only_call, reader
+from pool.toolcalls.types import NO_TOOLS, Calls, Part, Reasoning, Tools
+
+PLAIN = Formats()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
     """How calls are read out of the text: which are accepted, whether more than one may or exactly one must be made."""
 
-    accepts: toolcalls.Accepts
+    tools: Tools
     parallel: bool
     must: bool = False
 
@@ -28,6 +31,7 @@ class Tally:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     tokens: int = 0
+    reasoning_tokens: int = 0
     segments: list[Segment] = field(default_factory=list)
 
     def on_worker(self, worker: WorkerId) -> None:
@@ -63,6 +67,18 @@ class Aligned:
             ready.append(self._waiting.popleft())
         return tuple(ready)
 
+    def split(self, text: str, logprobs: Sequence[TokenLogprob]) -> Iterator[tuple[str, tuple[TokenLogprob, ...]]]:
+        """The text in pieces that end where tokens end, each with those shown by it."""
+        ready = list(self.add("", logprobs))
+        start = 0
+        for end, char in enumerate(text, 1):
+            ready += self.add(char, ())
+            if self._shown >= self._begin:
+                yield text[start:end], tuple(ready)
+                start, ready = end, []
+        if ready or start < len(text):
+            yield text[start:], tuple(ready)
+
     def rest(self) -> tuple[TokenLogprob, ...]:
         """Those whose text never showed: half a character at the end of a cut answer."""
         ready = tuple(self._waiting)
@@ -71,15 +87,30 @@ class Aligned:
 
 
 class Choice:
-    """The state of choice `index`; `echo` is told before its own text."""
+    """The state of choice `index`; `echo` is told before its own text.
 
-    def __init__(self, *, index: int, job: JobId, tools: ToolUse | None, logprobs: bool, echo: str) -> None:
+    Log probabilities are told of content and of calls; those of reasoning and its marks are left out, as OpenAI does:
+    `logprobs.content` is about the content. A token that holds the end of the one and the start of the other is told.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: int,
+        job: JobId,
+        tools: ToolUse | None,
+        formats: Formats = PLAIN,
+        logprobs: bool,
+        echo: str = "",
+    ) -> None:
         self.index = index
         self.tally = Tally()
         self.begun = False
         self.ended = False
         self._tools = tools
-        self._state = toolcalls.State(job=job)
+        self._formats = formats
+        self._calls = Calls(job, NO_TOOLS if tools is None else tools.tools)
+        self._reader = reader(formats, self._calls, tools=tools is not None, opened=False)
         self._aligned = Aligned() if logprobs else None
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self._echo = echo
@@ -95,8 +126,7 @@ class Choice:
             case Begun():
                 return self._on_begun(event)
             case Delta():
-                self.tally.on_tokens(event.index + len(event.ids))
-                return self._on_text(event.text, event.logprobs)
+                return self._on_delta(event)
             case Ended():
                 return self._on_ended(event)
             case Vectors():
@@ -109,30 +139,62 @@ class Choice:
         if not first:
             return []
         self.tally.cached_tokens = event.cached_tokens
+        if event.reasoning:
+            self._reader = reader(self._formats, self._calls, tools=self._tools is not None, opened=True)
         echo: list[AnswerEvent] = [ChoiceDelta(choice=self.index, content=self._echo)] if self._echo else []
         return [Accepted(), *echo]
 
-    def _on_text(self, text: str, logprobs: Sequence[TokenLogprob]) -> list[AnswerEvent]:
-        if self._aligned is not None:
-            self._logprobs += self._aligned.add(text, logprobs)
-        if self._tools is None:
-            return self._deltas((text,) if text else ())
-        if self._tools.must:
-            self._call_text += text
-            return []
-        self._state, parts = toolcalls.feed(self._state, text, self._tools.accepts)
-        return self._tool_deltas(parts)
+    def _on_delta(self, event: Delta) -> list[AnswerEvent]:
+        self.tally.on_tokens(event.index + len(event.ids))
+        inside = self._reader.reasoning
+        told = self._on_text(event.text, event.logprobs)
+        if inside or self._reader.reasoning:
+            self.tally.reasoning_tokens += len(event.ids)
+        return told
 
-    def _tool_deltas(self, parts: Sequence[toolcalls.Part]) -> list[AnswerEvent]:
+    def _on_text(self, text: str, logprobs: Sequence[TokenLogprob]) -> list[AnswerEvent]:
+        if self._tools is not None and self._tools.must:
+            self._call_text += text
+            self._logprobs += () if self._aligned is None else self._aligned.add(text, logprobs)
+            return []
+        told: list[AnswerEvent] = []
+        for piece, shown in self._pieces(text, logprobs):
+            told += self._on_piece(piece, shown)
+            if _over(told):
+                break
+        return told
+
+    def _pieces(self, text: str, logprobs: Sequence[TokenLogprob]) -> Iterator[tuple[str, tuple[TokenLogprob, ...]]]:
+        """The text with the log probabilities of its tokens, token by token where some of them are not to be told."""
+        if self._aligned is None:
+            yield text, ()
+        elif self._formats.reasoning or self._formats.tool == "harmony":
+            yield from self._aligned.split(text, logprobs)
+        else:
+            yield text, self._aligned.add(text, logprobs)
+
+    def _on_piece(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> list[AnswerEvent]:
+        before = self._reader.asides
+        parts = self._reader.feed(text)
+        if self._reader.asides == before:
+            self._logprobs += logprobs
+        else:
+            self._logprobs = () if all(isinstance(part, Reasoning) for part in parts) else logprobs
+        return self._told(parts)
+
+    def _told(self, parts: Sequence[Part]) -> list[AnswerEvent]:
         """The deltas; without parallel calls the choice ends with its first."""
         first = next((i for i, part in enumerate(parts) if isinstance(part, ToolCall)), None)
         if self._tools is None or self._tools.parallel or first is None:
             return self._deltas(parts)
         return [*self._deltas(parts[: first + 1]), self._end("tool_calls")]
 
-    def _deltas(self, parts: Sequence[toolcalls.Part]) -> list[AnswerEvent]:
+    def _deltas(self, parts: Sequence[Part]) -> list[AnswerEvent]:
         deltas: list[AnswerEvent] = []
         for part in parts:
+            if isinstance(part, Reasoning):
+                deltas.append(ChoiceDelta(choice=self.index, reasoning=part.text))
+                continue
             call = part if isinstance(part, ToolCall) else None
             content = part if isinstance(part, str) else ""
             deltas.append(ChoiceDelta(choice=self.index, content=content, call=call, logprobs=self._logprobs))
@@ -144,25 +206,25 @@ class Choice:
         self.tally.on_tokens(event.tokens)
         self.tally.segments = list(event.segments)
         told = self._on_text(event.text, ())
-        if self._tools is not None and not _over(told):
-            told += self._tool_deltas(self._last_parts(self._tools))
+        if not _over(told):
+            told += self._on_text_over(event.reason)
         if _over(told):
             return told
-        if self._aligned is not None and event.reason == "length":
-            self._logprobs += self._aligned.rest()
         if self._logprobs:
             told += self._deltas(("",))
-        return [*told, self._end("tool_calls") if self._state.calls else self._end(event.reason, event.stop)]
+        return [*told, self._end("tool_calls") if self._calls.count else self._end(event.reason, event.stop)]
 
-    def _last_parts(self, tools: ToolUse) -> tuple[toolcalls.Part, ...]:
+    def _on_text_over(self, reason: str) -> list[AnswerEvent]:
         """What the end of the text makes certain."""
-        if not tools.must:
-            self._state, parts = toolcalls.finish(self._state, tools.accepts)
-            return parts
-        part = toolcalls.only_call(self._state.job, self._call_text, tools.accepts)
-        if isinstance(part, ToolCall):
-            self._state = replace(self._state, calls=1)
-        return (part,) if part else ()
+        if self._tools is not None and self._tools.must:
+            told = self._told(only_call(self._calls, self._call_text))
+        else:
+            if self._reader.reasoning:
+                self._logprobs = ()
+            told = self._told(self._reader.finish())
+        if self._aligned is not None and reason == "length" and not self._reader.reasoning:
+            self._logprobs += self._aligned.rest()
+        return told
 
     def _end(self, reason: FinishReason, stop: str = "") -> ChoiceEnded:
         self.ended = True

@@ -32,10 +32,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceDelta:
-    """More of a choice: text, or a whole tool call, and the log probabilities of the tokens shown by now."""
+    """More of a choice: text, reasoning or a whole tool call, and the log probabilities of the content's tokens so far."""
 
     choice: int
     content: str = ""
+    reasoning: str = ""
     call: ToolCall | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
 

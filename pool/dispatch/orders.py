@@ -11,6 +11,7 @@ from pool.errors import ContextTooLong, InvalidRequest, ModelNotFound
 from pool.openai.sampling import nth_sampling
 from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Prompt
 from pool.routing.types import JobOrder, ModelCard
+from pool.toolcalls.formats import Formats
 
 BYTES_PER_TOKEN = 4  # a usual English figure; an estimate for the queue only
 
@@ -43,7 +44,7 @@ def chat_orders(request: ChatRequest, card: ModelCard, asker: Asker, answer_cap:
         raise InvalidRequest(
             f"'{card.model}' has no chat template: send it to /v1/completions.", param="model", code="model_not_supported"
         )
-    if request.tools and card.tool_format != "hermes":
+    if request.tools and not Formats(tool=card.tool_format).known.tool:
         raise InvalidRequest(f"'{card.model}' cannot call tools.", param="tools", code="unsupported_parameter")
     work = ChatWork(messages=msgspec.Raw(request.messages), tools=msgspec.Raw(request.tools_json))
     estimate = (len(request.messages) + len(request.tools_json)) // BYTES_PER_TOKEN
@@ -124,3 +125,10 @@ def _check_prompt(prompt: Prompt, card: ModelCard, param: str) -> None:
     if len(prompt) >= card.context_tokens:
         message = f"{len(prompt)} tokens do not fit the context of '{card.model}', {card.context_tokens} tokens."
         raise ContextTooLong(message, param=param)
+
+
+def formats(request: ChatRequest, card: ModelCard) -> Formats:
+    """How the answer is to be read. A grammar holds from the first token on, so what it allows is all there is."""
+    if request.sampling.grammar is not None:
+        return Formats()
+    return Formats(tool=card.tool_format, reasoning=card.reasoning_format)

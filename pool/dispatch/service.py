@@ -9,7 +9,7 @@ from iamine.ids import ID_BYTES, AccountId, job_id
 from pool.dispatch.answer import Answer
 from pool.dispatch.choice import Choice
 from pool.dispatch.embedding import Embedded, embedded
-from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order
+from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, formats
 from pool.dispatch.ports import Hub, JobStream, Records
 from pool.dispatch.record import Background, Record
 from pool.dispatch.route import Pseudo, Router, Routing
@@ -56,7 +56,10 @@ class Dispatch:
         asker = self._asker(account, stream=request.stream)
         orders = chat_orders(request, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
-        choices = [Choice(index=i, job=order.job, tools=tools, logprobs=logprobs, echo="") for i, order in enumerate(orders)]
+        read = formats(request, card)
+        choices = [
+            Choice(index=i, job=order.job, tools=tools, formats=read, logprobs=logprobs) for i, order in enumerate(orders)
+        ]
         return await self._begin("chatcmpl", asker, (card, chosen), orders, choices, request.n)
 
     async def completion(self, request: CompletionRequest, account: AccountId) -> Answer:

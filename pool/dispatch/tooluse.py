@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import jsonschema_rs
 
 from pool.dispatch.choice import ToolUse
 from pool.errors import InvalidRequest
 from pool.openai.types import Tool
+from pool.toolcalls.types import Tools
 
 
 class _Validator(Protocol):
@@ -27,7 +28,17 @@ def tool_use(tools: Sequence[Tool], *, parallel: bool, must: bool) -> ToolUse | 
         schema = schemas[name]
         return schema is None or schema.is_valid(json.loads(arguments))
 
-    return ToolUse(accepts=accepts, parallel=parallel, must=must)
+    return ToolUse(
+        tools=Tools(accepts=accepts, schemas={tool.name: _schema(tool) for tool in tools}), parallel=parallel, must=must
+    )
+
+
+def _schema(tool: Tool) -> Any:
+    """The schema's value, None for one that is nested too deeply to be looked into."""
+    try:
+        return json.loads(tool.schema)
+    except RecursionError:  # pragma: no cover (the request's own JSON was read to about the same depth)
+        return None
 
 
 def _validator(tool: Tool) -> _Validator:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from iamine.ids import ModelId, WorkerId
 from iamine.wire.messages import ModelOffer
 from pool.routing.types import ModelCard
+from pool.toolcalls.formats import Formats
 
 REMEMBER_S = 600.0  # a model whose last worker left is listed this long: workers come and go
 
@@ -20,7 +21,7 @@ class Catalogue:
 
     def __init__(self, *, remembered: tuple[ModelCard, ...], created: int, now: float) -> None:
         self._created = created
-        self._entries = {card.model: _Entry(card=card, seen_at=now) for card in remembered}
+        self._entries = {card.model: _Entry(card=_readable(card), seen_at=now) for card in remembered}
         self._offers: dict[WorkerId, tuple[ModelOffer, ...]] = {}
 
     def offered(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> None:
@@ -53,14 +54,23 @@ class Catalogue:
         workers = sum(any(offer.model == model for offer in held) for held in self._offers.values())
         self._entries[model] = _Entry(
             seen_at=now,
-            card=ModelCard(
-                model=model,
-                kind=best.kind,
-                context_tokens=best.context_tokens,
-                vocabulary_tokens=best.vocabulary_tokens,
-                tool_format=best.tool_format,
-                workers=workers,
-                created=known.card.created if known else self._created,
-                file_sha256=tuple(sorted({offer.file_sha256 for offer in offers})),
+            card=_readable(
+                ModelCard(
+                    model=model,
+                    kind=best.kind,
+                    context_tokens=best.context_tokens,
+                    vocabulary_tokens=best.vocabulary_tokens,
+                    tool_format=best.tool_format,
+                    reasoning_format=best.reasoning_format,
+                    workers=workers,
+                    created=known.card.created if known else self._created,
+                    file_sha256=tuple(sorted({offer.file_sha256 for offer in offers})),
+                )
             ),
         )
+
+
+def _readable(card: ModelCard) -> ModelCard:
+    """The card without formats that this pool does not know: a newer worker, or a newer pool before, may have named them."""
+    formats = Formats(tool=card.tool_format, reasoning=card.reasoning_format).known
+    return replace(card, tool_format=formats.tool, reasoning_format=formats.reasoning)

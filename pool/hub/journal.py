@@ -43,7 +43,13 @@ class Journal:
             self.prompt_sha256 = started.prompt_sha256
         if not self.givers or self.givers[-1][0] != worker:
             self.givers.append((worker, len(self.ids)))
-        return Begun(worker=worker, epoch=started.epoch, prompt_tokens=self.prompt_tokens, cached_tokens=self.cached_tokens)
+        return Begun(
+            worker=worker,
+            epoch=started.epoch,
+            prompt_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            reasoning=started.reasoning,
+        )
 
     def append(self, step: SequenceStep) -> Delta:
         """Tokens that count."""

@@ -17,7 +17,7 @@ HARMLESS: Mapping[str, type] = {
 ONLY: Mapping[str, tuple[object, ...]] = {
     "store": (False,),  # nothing is stored
     "service_tier": ("auto", "default"),  # there is one tier of service
-    "reasoning_effort": ("none",),  # no model here reasons yet
+    "reasoning_effort": ("none",),  # how much a model reasons is up to its template
     "modalities": (["text"],),
 }
 

@@ -71,6 +71,10 @@ class ChatChunks(Chunks):
         rest = b',"logprobs":' + ENCODE(chat_logprobs(logprobs)) + b',"finish_reason":null}' if logprobs else _OPEN
         return self._choice(choice, b'"delta":{"content":' + ENCODE(text) + b"}", rest)
 
+    def reasoning(self, choice: int, text: str) -> bytes:
+        """More reasoning, in the field that open models' servers use: OpenAI has none for it."""
+        return self._choice(choice, b'"delta":{"reasoning_content":' + ENCODE(text) + b"}", _OPEN)
+
     def call(self, choice: int, call: ToolCall) -> bytes:
         """A whole tool call: its id and name first, then its arguments."""
         first = {"index": call.index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}

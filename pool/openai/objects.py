@@ -1,4 +1,4 @@
-"""Whole responses as JSON bytes, with exactly OpenAI's fields and `x_iamine`."""
+"""Whole responses as JSON bytes, with exactly OpenAI's fields, `reasoning_content` and `x_iamine`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ def usage_json(usage: Usage) -> Json:
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": usage.reasoning_tokens,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -84,6 +84,8 @@ def _chat_choice(choice: Choice) -> Json:
     message: Json = {"role": "assistant", "content": choice.content, "refusal": None, "annotations": []}
     if choice.calls:
         message |= {"content": choice.content or None, "tool_calls": [call_json(call) for call in choice.calls]}
+    if choice.reasoning:
+        message["reasoning_content"] = choice.reasoning
     return {
         "index": choice.index,
         "message": message,

@@ -17,7 +17,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "developer": frozenset({"role", "content", "name"}),
     "user": frozenset({"role", "content", "name"}),
     # annotations come back from clients that echo an answer; they cite sources and never reach a model
-    "assistant": frozenset({"role", "content", "name", "tool_calls", "refusal", "annotations"}),
+    "assistant": frozenset({"role", "content", "reasoning_content", "name", "tool_calls", "refusal", "annotations"}),
     "tool": frozenset({"role", "content", "name", "tool_call_id"}),
 }
 _REFUSED: Mapping[str, str] = {
@@ -26,6 +26,7 @@ _REFUSED: Mapping[str, str] = {
     "tool_calls": "only assistant messages have tool calls.",
     "refusal": "only assistant messages have a refusal.",
     "annotations": "only assistant messages have annotations.",
+    "reasoning_content": "only assistant messages have reasoning.",
     "tool_call_id": "only tool messages answer a tool call.",
 }
 
@@ -66,6 +67,9 @@ def _assistant(fields: Fields) -> dict[str, Any]:
     if content is None and not calls:
         fields.required("content")
     body: dict[str, Any] = {"content": content}
+    reasoning = fields.string("reasoning_content")
+    if reasoning:
+        body["reasoning_content"] = reasoning  # the template decides what of it the model sees again
     if calls:
         body["tool_calls"] = [_call(fields.item("tool_calls", i, call)) for i, call in enumerate(calls)]
     return body

@@ -79,11 +79,12 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens read (of them from a cache) and written."""
+    """Tokens read (of them from a cache) and written (of them as reasoning)."""
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,3 +137,4 @@ class Choice:
     finish_reason: str
     parts: tuple[str | ToolCall, ...] = ()
     stop: str = ""
+    reasoning: str = ""

@@ -31,12 +31,16 @@ class Queued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A worker took the job and tokenised the prompt. Told again (with a higher epoch) when the job moves."""
+    """A worker took the job and tokenised the prompt. Told again (with a higher epoch) when the job moves.
+
+    `reasoning`: the answer's text begins inside the model's reasoning.
+    """
 
     worker: WorkerId
     epoch: int
     prompt_tokens: int
     cached_tokens: int
+    reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,5 +109,6 @@ class ModelCard:
     tool_format: str
     workers: int
     created: int
+    reasoning_format: str = ""
     owned_by: str = "iamine"
     file_sha256: tuple[str, ...] = field(default=())

@@ -21,7 +21,15 @@ class Models:
     async def seen(self, cards: Sequence[ModelCard]) -> None:
         """These are offered now. Raises: DatabaseAway."""
         rows = [
-            (card.model, card.kind, card.context_tokens, card.vocabulary_tokens, card.tool_format, list(card.file_sha256))
+            (
+                card.model,
+                card.kind,
+                card.context_tokens,
+                card.vocabulary_tokens,
+                card.tool_format,
+                card.reasoning_format,
+                list(card.file_sha256),
+            )
             for card in cards
         ]
         await self._database.transaction(lambda connection: connection.executemany(self._sql["upsert_model"], rows))
@@ -36,6 +44,7 @@ class Models:
                 context_tokens=row["context_tokens"],
                 vocabulary_tokens=row["vocabulary_tokens"],
                 tool_format=row["tool_format"],
+                reasoning_format=row["reasoning_format"],
                 workers=0,
                 created=row["created"],
                 file_sha256=tuple(row["file_sha256"]),

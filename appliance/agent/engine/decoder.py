@@ -130,6 +130,7 @@ class Decoder:
                 prompt_tokens=len(prepared.prompt),
                 cached_tokens=min(common, len(prepared.prompt)),
                 prompt_sha256=prepared.prompt_sha256,
+                reasoning=prepared.reasoning,
             )
         )
         if ended:

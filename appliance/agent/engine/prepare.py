@@ -19,6 +19,7 @@ MAX_STOP_CHARS = 500
 MAX_TOP_LOGPROBS = 20
 MAX_INPUTS = 2048  # OpenAI's limit
 MAX_BIASES = 1024
+REASONING = "<think>"  # ends the prompt where a template opens the reasoning itself: Qwen3.5, DeepSeek-R1
 NUMBER_BYTES = 14  # of one component of a vector in JSON
 
 Code = Literal["context_overflow", "bad_request", "bad_grammar", "bad_template", "prompt_mismatch"]
@@ -69,6 +70,8 @@ class Preparer:
             self._compile(source)
         control = [s.text for s in specials if s.control]
         markup = [s.text for s in specials if not s.control and source is not None and s.text in source]
+        if source is not None and REASONING in source:
+            markup.append(REASONING)  # guarded even where it is several ordinary tokens
         self._control = Markers(control)
         self._markup = Markers(control + markup)
 
@@ -89,12 +92,16 @@ class Preparer:
                 raise Refused("bad_request", "this model makes embeddings; it does not write text")
             self._check_sampling(job.sampling)
             self._check_prefix(job.prefix)
-            prompt = tuple(self._chat_ids(job, job.work) if isinstance(job.work, ChatWork) else self._completion_ids(job.work))
-            return self._checked(job, prompt)
+            if isinstance(job.work, CompletionWork):
+                return self._checked(job, self._completion_ids(job.work))
+            rendered = self._rendered(job, job.work)
+            # a user's own mark does not count: it has a seam in it
+            return self._checked(job, self._chat_ids(rendered), reasoning=rendered.rstrip().endswith(REASONING))
         except (LlamaError, TooDeep) as error:
             raise Refused("bad_request", str(error)) from error
 
-    def _checked(self, job: Job, prompt: tuple[int, ...]) -> Prepared:
+    def _checked(self, job: Job, ids: Sequence[int], *, reasoning: bool = False) -> Prepared:
+        prompt = tuple(ids)
         digest = ids_sha256(prompt)
         if job.prompt_sha256 and job.prompt_sha256 != digest:
             raise Refused("prompt_mismatch", "the prompt has other token ids here than where the answer began", retryable=True)
@@ -110,11 +117,12 @@ class Preparer:
                 check_text(job.sampling.grammar)
         except GrammarRefused as error:
             raise Refused("bad_grammar", str(error)) from error
-        return Prepared(job=job, prompt=prompt, prompt_sha256=digest)
+        return Prepared(job=job, prompt=prompt, prompt_sha256=digest, reasoning=reasoning)
 
     # ---- prompts
 
-    def _chat_ids(self, job: Job, work: ChatWork) -> list[int]:
+    def _rendered(self, job: Job, work: ChatWork) -> str:
+        """The prompt's text, with seams."""
         if job.template_sha256 and job.template_sha256 != self.template_sha256:
             raise Refused("prompt_mismatch", "the model file here has another chat template", retryable=True)
         if self._template is None:
@@ -122,9 +130,11 @@ class Preparer:
         messages = [self._message(m) for m in _objects(work.messages, "messages")]
         tools = guard_all(_objects(work.tools, "tools"), self._markup.guard)
         try:
-            rendered = self._template.render(messages, tools, job.now)
+            return self._template.render(messages, tools, job.now)
         except TemplateFailed as error:
             raise Refused("bad_template", str(error)) from error
+
+    def _chat_ids(self, rendered: str) -> list[int]:
         return self._with_bos([i for part in rendered.split(SEAM) for i in self._vocabulary.tokenize(part, special=True)])
 
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:

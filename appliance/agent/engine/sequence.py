@@ -20,11 +20,15 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A job that may run: its prompt as ids, checked; its constraint, if any, is still as it came."""
+    """A job that may run: its prompt as ids, checked; its constraint, if any, is still as it came.
+
+    `reasoning`: the prompt ended inside the model's reasoning.
+    """
 
     job: Job
     prompt: tuple[int, ...]
     prompt_sha256: str
+    reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

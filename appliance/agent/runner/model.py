@@ -55,6 +55,7 @@ def offer_of(spec: ModelSpec, loaded: Loaded) -> ModelOffer:
         template_sha256=loaded.template_sha256,
         kind=spec.kind,
         tool_format=spec.tool_format,
+        reasoning_format=spec.reasoning_format,
         slots=loaded.slots,
         context_tokens=loaded.context_tokens,
         vocabulary_tokens=loaded.vocabulary_tokens,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from iamine.ids import AccountId, JobId, ModelId, WorkerId, worker_id
 from iamine.wire.messages import Gpu, Hardware
 from pool.errors import NotFound, PermissionDenied
-from pool.routing.types import Segment
+from pool.routing.types import ModelCard, Segment
 from pool.store.accounts import Accounts
 from pool.store.apikeys import KeyCache
 from pool.store.database import Database, DatabaseAway
@@ -189,6 +190,28 @@ async def test_a_worker_with_anothers_id_is_refused(store: Store) -> None:
     with pytest.raises(PermissionDenied):
         await store.workers.seen(worker=worker_id(key), public_key=bytes(32), name="b", hardware=HARDWARE)
     assert [worker.name for worker in await store.workers.list()] == ["a"]
+
+
+# ---- models -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_model_is_remembered_as_it_was_last_offered(store: Store) -> None:
+    first = ModelCard(
+        model=MODEL,
+        kind="chat",
+        context_tokens=9,
+        vocabulary_tokens=9,
+        tool_format="hermes",
+        workers=1,
+        created=0,
+        file_sha256=("ab",),
+    )
+    await store.models.seen([first])
+    (told,) = await store.models.recent()
+    assert (told.tool_format, told.reasoning_format, told.workers) == ("hermes", "", 0)
+    await store.models.seen([replace(first, tool_format="qwen-coder", reasoning_format="think")])
+    (told,) = await store.models.recent()
+    assert (told.tool_format, told.reasoning_format, told.file_sha256) == ("qwen-coder", "think", ("ab",))
 
 
 # ---- the owner ----------------------------------------------------------------------------------------------------------

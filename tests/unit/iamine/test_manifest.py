@@ -44,6 +44,8 @@ def test_a_model_is_found_by_its_id_only() -> None:
     [
         ('name = "M"', 'name = "M"\ncolour = "red"', "colour"),
         ('tier = "small"', 'tier = "tiny"', "tiny"),
+        ('tier = "small"', 'tier = "small"\ntool_format = "smoke"', "tool_format"),
+        ('tier = "small"', 'tier = "small"\nreasoning_format = "smoke"', "reasoning_format"),
         ("version = 1", "version = 2", "version 2"),
         ("version = 1", "version = ", "models.toml"),
         ('id = "m"', 'id = ""', "id, parameters"),

@@ -113,9 +113,10 @@ def test_the_same_file_counts_once_and_the_same_name_is_told(tmp_path: Path) -> 
 def test_the_config_says_what_an_unknown_file_is(tmp_path: Path) -> None:
     path = tmp_path / "e.gguf"
     path.write_bytes(GGUF)
-    listed = ListedModel(path=str(path), id="minilm", kind="embedding", tool_format="hermes")
+    listed = ListedModel(path=str(path), id="minilm", kind="embedding", tool_format="mistral", reasoning_format="think")
     (found,) = look(tmp_path, manifest(), listed).files
-    assert (found.model.id, found.model.kind, found.model.tool_format, found.path) == ("minilm", "embedding", "hermes", path)
+    assert (found.model.id, found.model.kind, found.path) == ("minilm", "embedding", path)
+    assert (found.model.tool_format, found.model.reasoning_format) == ("mistral", "think")
 
 
 def test_listed_files_that_are_not_there_or_no_models_are_told(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ SAMPLING = st.builds(
 )
 FROM_WORKER = st.one_of(
     st.builds(Knock, versions=st.lists(st.integers(0, 9), max_size=3).map(tuple), nonce=st.binary(min_size=32, max_size=32)),
-    st.builds(Started, job=JOBS, epoch=COUNTS, prompt_tokens=COUNTS, prompt_sha256=SHA),
+    st.builds(Started, job=JOBS, epoch=COUNTS, prompt_tokens=COUNTS, prompt_sha256=SHA, reasoning=st.booleans()),
     st.builds(Progress, job=JOBS, epoch=COUNTS, done_tokens=COUNTS, total_tokens=COUNTS),
     st.builds(Step, sequences=st.lists(STEPS, max_size=5).map(tuple)),
     st.builds(Finished, job=JOBS, epoch=COUNTS, tokens=COUNTS, reason=st.sampled_from(["stop", "length"]), text=TEXTS),
@@ -104,6 +104,13 @@ HARDWARE = Hardware(cpu="x", cores_physical=1, cores_usable=1.0, memory_bytes=1,
 def offer(**changes: object) -> ModelOffer:
     fields = {"model": ModelId("m"), "file_sha256": "ab", "slots": 1, "context_tokens": 1, "vocabulary_tokens": 1}
     return msgspec.convert({**fields, **changes}, ModelOffer)
+
+
+def test_formats_that_a_newer_worker_names_are_heard() -> None:
+    frame = encode(Models(models=(offer(),))).replace(b'"slots"', b'"tool_format":"smoke","reasoning_format":"dreams","slots"')
+    heard = decode_from_worker(frame)
+    assert isinstance(heard, Models)
+    assert (heard.models[0].tool_format, heard.models[0].reasoning_format) == ("smoke", "dreams")
 
 
 @given(FROM_WORKER)

@@ -131,6 +131,33 @@ async def test_tool_calls(pool: Served, client: openai.AsyncOpenAI, stream: bool
     assert (call.function.name, json.loads(call.function.arguments)) == ("add", {"a": 1})
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_reasoning_is_told_apart_from_the_answer(pool: Served, client: openai.AsyncOpenAI, stream: bool) -> None:
+    pool.hub.cards = (card(tool_format="qwen-coder", reasoning_format="think"),)
+    call = "<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    text = f"<think>\nI add.\n</think>\n\nWell.\n\n{call}"
+    pool.hub.script = lambda _order: answering(*(text[i : i + 5] for i in range(0, len(text), 5)))
+    tools: Any = [
+        {
+            "type": "function",
+            "function": {"name": "add", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}},
+        }
+    ]
+    asked: dict[str, Any] = {"model": "mote", "messages": HELLO, "tools": tools}
+    if stream:
+        deltas = [c.choices[0].delta async for c in await client.chat.completions.create(**asked, stream=True) if c.choices]
+        reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+        content = "".join(delta.content or "" for delta in deltas)
+        arguments = "".join(call.function.arguments for delta in deltas for call in delta.tool_calls or [])
+    else:
+        completion = await client.chat.completions.create(**asked)
+        message = completion.choices[0].message
+        reasoning, content, arguments = message.reasoning_content, message.content, message.tool_calls[0].function.arguments
+        assert completion.usage is not None and completion.usage.completion_tokens_details is not None
+        assert 0 < completion.usage.completion_tokens_details.reasoning_tokens < completion.usage.completion_tokens
+    assert (reasoning, content, arguments) == ("I add.", "Well.\n\n", '{"a": 1}')
+
+
 async def test_tools_need_a_model_that_can_call_them(pool: Served, client: openai.AsyncOpenAI) -> None:
     pool.hub.cards = (card(tool_format=""),)
     with pytest.raises(openai.BadRequestError) as caught:

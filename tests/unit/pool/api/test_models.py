@@ -30,7 +30,7 @@ async def test_models_are_listed_chat_first_and_found_by_any_id() -> None:
             assert caught.value.code == "model_not_found"
         async with httpx.AsyncClient(base_url=pool.url, headers={"authorization": f"Bearer {KEY}"}) as http:
             told = (await http.get("/v1/models/org/model:7b-q4_0.gguf")).json()
-            about = {"kind": "chat", "context_tokens": 2048, "workers": 1, "tools": True}
+            about = {"kind": "chat", "context_tokens": 2048, "workers": 1, "tools": True, "reasoning": False}
             assert told["x_iamine"] == about
             assert (told["object"], told["created"], told["owned_by"]) == ("model", 1_700_000_000, "iamine")
             both = (await http.get("/v1/models/iamine-auto")).json()

@@ -43,6 +43,14 @@ def test_a_calls_log_probabilities_come_before_it() -> None:
     assert [chunk["choices"][0]["delta"]["tool_calls"][0]["index"] for chunk in rest] == [0, 0]
 
 
+def test_reasoning_has_its_own_field_in_a_chat() -> None:
+    (told,) = chunks(
+        ChunkWriter(ChatChunks(HEAD, include_usage=False), include_usage=False).write(ChoiceDelta(choice=0, reasoning="Hm"))
+    )
+    assert told["choices"][0]["delta"] == {"reasoning_content": "Hm"}
+    assert told["choices"][0]["logprobs"] is None
+
+
 def test_waiting_is_told_in_comments_only() -> None:
     writer = ChunkWriter(ChatChunks(HEAD, include_usage=False), include_usage=False)
     for event in (Waiting(position=1, estimate_s=None), Reading(done_tokens=1, total_tokens=2), Accepted()):

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from iamine.ids import JobId
 from iamine.wire.messages import TokenLogprob
-from pool.dispatch.choice import Aligned, Choice, Tally
-from pool.dispatch.events import ChoiceDelta, ChoiceEnded
+from pool.dispatch.choice import Aligned, Choice, Tally, ToolUse
+from pool.dispatch.events import AnswerEvent, ChoiceDelta, ChoiceEnded
 from pool.routing.types import Begun, Delta, Segment
+from pool.toolcalls.formats import Formats
+from pool.toolcalls.types import Tools
 
 
 def token(text: bytes) -> TokenLogprob:
@@ -69,3 +71,73 @@ def test_the_echo_comes_once_before_the_text() -> None:
     begun = Begun(worker=WORKER, epoch=1, prompt_tokens=1, cached_tokens=0)
     assert ChoiceDelta(choice=0, content="Once") in one.on(begun)
     assert one.on(begun) == []
+
+
+THINK = Formats(reasoning="think")
+HARMONY = Formats(tool="harmony", reasoning="harmony")
+
+
+def told_of(one: Choice, *steps: tuple[str, ...], reason: str = "stop") -> list[AnswerEvent]:
+    """All that is told of an answer whose steps have these tokens, each with its log probability."""
+    told: list[AnswerEvent] = []
+    count = 0
+    for tokens in steps:
+        logprobs = tuple(token(text.encode()) for text in tokens)
+        told += one.on(Delta(index=count, ids=(1,) * len(tokens), text="".join(tokens), logprobs=logprobs))
+        count += len(tokens)
+    return told + one.on(ended(count, reason=reason))
+
+
+def reading(formats: Formats, *, logprobs: bool = True) -> Choice:
+    return Choice(index=0, job=JobId("job_1"), tools=None, formats=formats, logprobs=logprobs)
+
+
+def gathered(told: list[AnswerEvent]) -> tuple[str, str, str]:
+    """Content, reasoning, and the text of the tokens whose log probabilities were told."""
+    deltas = [event for event in told if isinstance(event, ChoiceDelta)]
+    tokens = b"".join(bytes(one.bytes) for delta in deltas for one in delta.logprobs)
+    assert not any(delta.logprobs for delta in deltas if delta.reasoning)
+    return "".join(d.content for d in deltas), "".join(d.reasoning for d in deltas), tokens.decode()
+
+
+def test_reasoning_has_no_log_probabilities_and_the_content_has_its_own() -> None:
+    steps = ("<think>",), ("\n", "So"), (" é", ".\n"), ("</think>", "\n\n"), ("Y", "es"), (".",)
+    for way in (steps, (tuple(text for step in steps for text in step),), [(text,) for step in steps for text in step]):
+        one = reading(THINK)
+        assert gathered(told_of(one, *way)) == ("Yes.", "So é.", "Yes.")
+    one = reading(HARMONY)
+    steps = ("<|channel|>", "analysis", "<|message|>"), ("Hm", "<|end|>"), ("<|start|>", "assistant"), ("<|channel|>",)
+    told = told_of(one, *steps, ("final", "<|message|>"), ("Y", "es"))
+    assert gathered(told) == ("Yes", "Hm", "Yes")
+
+
+def test_an_answer_that_never_reasons_is_told_with_every_token() -> None:
+    for formats in (THINK, HARMONY, Formats()):
+        assert gathered(told_of(reading(formats), ("<", "b", ">"), (" b",))) == ("<b> b", "", "<b> b")
+
+
+def test_reasoning_that_is_cut_off_tells_no_log_probabilities() -> None:
+    one = reading(THINK)
+    told = told_of(one, ("<think>",), ("Hm", "</thi"), reason="length")
+    assert gathered(told) == ("", "Hm</thi", "")
+    assert told[-1] == ChoiceEnded(choice=0, finish_reason="length")
+    assert one.tally.reasoning_tokens == 3
+
+
+def test_a_text_that_begins_inside_the_reasoning() -> None:
+    one = reading(THINK, logprobs=False)
+    one.on(Begun(worker=WORKER, epoch=1, prompt_tokens=1, cached_tokens=0, reasoning=True))
+    assert one.on(Delta(index=0, ids=(1,), text="Hm")) == [ChoiceDelta(choice=0, reasoning="Hm")]
+    one.on(Begun(worker=WORKER, epoch=2, prompt_tokens=1, cached_tokens=0, reasoning=True))
+    assert one.on(Delta(index=1, ids=(2, 3), text="</think>Yes")) == [ChoiceDelta(choice=0, content="Yes")]
+    assert one.on(Delta(index=3, ids=(4,), text=".")) == [ChoiceDelta(choice=0, content=".")]
+    assert (one.tally.tokens, one.tally.reasoning_tokens) == (4, 3)
+
+
+def test_reasoning_calls_and_the_end_of_a_model_that_does_all() -> None:
+    tools = ToolUse(tools=Tools(accepts=lambda name, _arguments: name == "look"), parallel=False)
+    one = Choice(index=0, job=JobId("job_1"), tools=tools, formats=HARMONY, logprobs=True)
+    call = ("<|channel|>commentary to=functions.look<|message|>{}<|call|>",)
+    told = told_of(one, ("<|channel|>analysis<|message|>", "Hm", "<|end|>"), ("<|start|>assistant",), call, ("more",))
+    assert [event.call.name for event in told if isinstance(event, ChoiceDelta) and event.call] == ["look"]
+    assert one.ended

@@ -7,11 +7,12 @@ import pytest
 from fakes.hub import card
 
 from iamine.ids import AccountId, JobId
-from pool.dispatch.orders import Asker, chat_orders, completion_orders, name_param
+from pool.dispatch.orders import Asker, chat_orders, completion_orders, formats, name_param
 from pool.errors import AnswerLost, ContextTooLong, InvalidRequest
 from pool.openai.chat import parse_chat
 from pool.openai.completions import parse_completion
 from pool.routing.types import JobOrder
+from pool.toolcalls.formats import Formats
 
 ASKER = Asker(job=JobId("job_1"), account=AccountId("acc_1"), wall_time_s=1.0, deadline_s=2.0)
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
@@ -54,3 +55,18 @@ def test_a_model_of_unknown_vocabulary_takes_any_token() -> None:
     (order,) = completion_orders(parse_completion(body, seed=1), card(vocabulary_tokens=0), ASKER, 100)
     assert order.job == ASKER.job
     assert order.estimated_prompt_tokens == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "read"),
+    [
+        ({}, Formats(tool="harmony", reasoning="harmony")),
+        ({"tools": TOOLS}, Formats(tool="harmony", reasoning="harmony")),
+        ({"response_format": {"type": "json_object"}}, Formats()),
+        ({"tools": TOOLS, "tool_choice": "required"}, Formats()),
+    ],
+)
+def test_a_grammar_leaves_no_room_for_reasoning(fields: dict[str, Any], read: Formats) -> None:
+    body = {"model": "mote", "messages": [{"role": "user", "content": "Hello"}]} | fields
+    request = parse_chat(json.dumps(body).encode(), seed=1)
+    assert formats(request, card(tool_format="harmony", reasoning_format="harmony")) == read

@@ -99,13 +99,13 @@ async def test_an_answer_comes_through_with_its_worker_named(hub: Hub, greeted: 
     (job,) = worker.work
     assert isinstance(job, Job)
     assert (job.job, job.epoch, job.prefix, job.now) == (J, 1, (), 5.0)
-    worker.say(Started(job=J, epoch=1, prompt_tokens=3, cached_tokens=1, prompt_sha256="p"))
+    worker.say(Started(job=J, epoch=1, prompt_tokens=3, cached_tokens=1, prompt_sha256="p", reasoning=True))
     worker.say(Progress(job=J, epoch=1, done_tokens=2, total_tokens=3))
     worker.say(step(1, 2))
     worker.say(Finished(job=J, epoch=1, tokens=2, reason="stop", text="!"))
     me = greeted[0]
     assert await read(stream) == [
-        Begun(worker=me, epoch=1, prompt_tokens=3, cached_tokens=1),
+        Begun(worker=me, epoch=1, prompt_tokens=3, cached_tokens=1, reasoning=True),
         Prefilled(done_tokens=2, total_tokens=3),
         Delta(index=0, ids=(1, 2), text="t"),
         Ended(

@@ -48,6 +48,12 @@ def test_a_chat_is_role_content_and_end() -> None:
         ChatCompletionChunk.model_validate(chunk, strict=True)
 
 
+def test_reasoning_is_told_apart() -> None:
+    (hm,) = events(ChatChunks(HEAD, include_usage=False).reasoning(1, 'Hm "é"'))
+    assert hm["choices"] == [{"index": 1, "delta": {"reasoning_content": 'Hm "é"'}, "logprobs": None, "finish_reason": None}]
+    ChatCompletionChunk.model_validate(hm, strict=True)
+
+
 def test_a_call_is_told_in_two_deltas() -> None:
     call = ToolCall(index=1, id="call_1", name="f", arguments='{"a": 1}')
     first, then = events(ChatChunks(HEAD, include_usage=False).call(0, call))

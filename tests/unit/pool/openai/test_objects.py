@@ -52,6 +52,15 @@ def test_calls_go_with_content_or_null() -> None:
         assert message["tool_calls"] == [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
 
 
+def test_reasoning_goes_beside_the_content() -> None:
+    usage = Usage(prompt_tokens=3, completion_tokens=9, reasoning_tokens=7)
+    told = json.loads(chat_completion(HEAD, [choice(reasoning="Hm.")], usage, ORIGIN))
+    message = told["choices"][0]["message"]
+    assert (message["content"], message["reasoning_content"]) == ("Hi", "Hm.")
+    assert told["usage"]["completion_tokens_details"]["reasoning_tokens"] == 7
+    ChatCompletion.model_validate(told, strict=True)
+
+
 def test_a_text_completion_has_openais_fields() -> None:
     told = json.loads(text_completion(HEAD, [choice(), choice(index=1, logprobs=(HI,))], USAGE, ORIGIN))
     Completion.model_validate(told)

@@ -24,6 +24,8 @@ def test_every_role_is_read() -> None:
         {"role": "tool", "content": "3", "tool_call_id": "c1"},
         {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
         {"role": "assistant", "refusal": "No."},
+        {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."},
+        {"role": "assistant", "content": "Yes.", "reasoning_content": None},
         {"role": "system", "content": ""},
     )
     assert told == [
@@ -33,6 +35,8 @@ def test_every_role_is_read() -> None:
         {"role": "tool", "content": "3", "tool_call_id": "c1"},
         {"role": "assistant", "content": "No."},
         {"role": "assistant", "content": "No."},
+        {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."},
+        {"role": "assistant", "content": "Yes."},
         {"role": "system", "content": ""},
     ]
 
@@ -71,6 +75,8 @@ USER = {"role": "user", "content": "x"}
         ({"role": "assistant"}, "messages[1].content"),
         ({"role": "assistant", "content": "x", "audio": {"id": "a"}}, "messages[1].audio"),
         ({"role": "assistant", "content": "x", "function_call": {}}, "messages[1].function_call"),
+        ({"role": "assistant", "content": "x", "reasoning_content": 3}, "messages[1].reasoning_content"),
+        ({"role": "user", "content": "x", "reasoning_content": "y"}, "messages[1].reasoning_content"),
         ({"role": "assistant", "tool_calls": [{}]}, "messages[1].tool_calls[0].function"),
         ({"role": "assistant", "tool_calls": [CALL | {"type": "custom"}]}, "messages[1].tool_calls[0].type"),
         ({"role": "assistant", "tool_calls": [CALL | {"id": ""}]}, "messages[1].tool_calls[0].id"),

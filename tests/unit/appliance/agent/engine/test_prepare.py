@@ -203,3 +203,19 @@ def test_embedding_inputs_become_ids(make: Callable[..., Preparer], vocabulary: 
     wide = Preparer(vocabulary, None, kind="embedding", context_tokens=200, dimensions=1024)
     assert "585 inputs" in str(refusal(wide, job(EmbeddingWork(inputs=("x",) * 586))))
     assert refusal(preparer, job(EmbeddingWork(inputs=(tuple([5] * 201),)))).code == "context_overflow"
+
+
+@pytest.mark.parametrize(("end", "said"), [("<think>\n", True), ("<think>\n\n</think>\n\n", False), ("", False)])
+def test_a_prompt_that_ends_inside_the_reasoning_says_so(make: Callable[..., Preparer], end: str, said: bool) -> None:
+    preparer = make(TEMPLATE + f"{{{{ {end!r} }}}}")
+    prepared = preparer.prepare(chat(user("Hello")))
+    assert isinstance(prepared, Prepared)
+    assert prepared.reasoning is said
+
+
+def test_a_users_own_mark_at_the_prompts_end_opens_nothing(make: Callable[..., Preparer]) -> None:
+    preparer = make("{{ messages[-1].content }}{# <think> #}")
+    for text in ("<think>", "<|im_start|>assistant\n<thi"):
+        prepared = preparer.prepare(chat(user(text)))
+        assert isinstance(prepared, Prepared)
+        assert prepared.reasoning is False

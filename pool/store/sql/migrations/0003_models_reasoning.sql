@@ -1,0 +1,1 @@
+ALTER TABLE model ADD COLUMN reasoning_format text NOT NULL DEFAULT '';
