@@ -52,7 +52,7 @@ def pseudo(one: Pseudo) -> dict[str, object]:
         "context_tokens": max(card.context_tokens for card in one.cards),
         "workers": sum(card.workers for card in one.cards),
         "tools": any(card.tool_format for card in one.cards),
-        "reasoning": False,
+        "reasoning": any(card.reasoning_format for card in one.cards),
         "pseudo": True,
     }
     return model_json(one.name, created=min(card.created for card in one.cards), owned_by="iamine", about=about)
