@@ -54,13 +54,10 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_body_bytes: Count = 32 * 1024 * 1024
     stream_deadline_s: Seconds = 300.0
     plain_deadline_s: Seconds = 100.0
-    heartbeat_s: Seconds = 10.0
     database_wait_s: Seconds = 15.0
-    database_connections: Count = 10
     shutdown_grace_s: Seconds = 5.0
     per_key_concurrency: Count = 64
     max_queue: Count = 10_000
-    max_workers: Count = 10_000
     requests_per_minute: Count = 6000  # of one account
     tokens_per_minute: Count = 10_000_000  # of one account, read and written
     quality_floor: Tier = "micro"

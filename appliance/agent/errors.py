@@ -11,9 +11,5 @@ class ConfigError(AgentError):
     """A setting is missing or wrong."""
 
 
-class ModelUnavailable(AgentError):
-    """The model's file is missing, does not match its hash, or is quarantined."""
-
-
 class EngineFailed(AgentError):
     """llama.cpp could not load the file or died while doing so."""

@@ -305,7 +305,7 @@ class Hub:
         if send.epoch > 1:
             self.tally.redispatched += 1
         try:
-            link.give(journal.job(send))
+            link.send(journal.job(send))
         except TooLarge as error:
             self._cancelled(send.job)
             journal.stream.fail(ContextTooLong(f"the request is too large to hand to a worker: {error.reason}"))

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from iamine.ids import SessionId, WorkerId
 from iamine.wire.codec import encode
-from iamine.wire.messages import Goodbye, Hardware, Job, Message, ModelOffer
+from iamine.wire.messages import Goodbye, Hardware, Message, ModelOffer
 from iamine.wire.session import PoolSession, State
 
 HELLO_LIMIT_S = 10.0  # from connect to an accepted hello
@@ -28,7 +28,6 @@ class Link:
     opened_at: float
     id: SessionId
     name: str = ""
-    agent: str = ""
     hardware: Hardware | None = None
     offers: dict[str, ModelOffer] = field(default_factory=dict)
     ended: bool = False
@@ -46,10 +45,6 @@ class Link:
         """One frame, unless the link is over. Raises TooLarge."""
         if not self.ended:
             self.socket.send(encode(message))
-
-    def give(self, job: Job) -> None:
-        """Work for this worker."""
-        self.send(job)
 
     def end(self, code: str, reason: str, *, retry_after_s: float = 0.0) -> None:
         """Say why and close. Repeating it is harmless."""
