@@ -17,12 +17,11 @@ from sanic import Sanic
 from iamine import __version__, manifest
 from iamine.ids import WorkerId
 from iamine.keyfile import load_or_create
-from iamine.wire.messages import MAX_FRAME_BYTES, Hello
+from iamine.wire.messages import Hello
 from pool.api.attach import attach
 from pool.api.listener import Listener
 from pool.api.ports import App
 from pool.api.settings import Settings
-from pool.api.workers import workers
 from pool.config import PoolConfig
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch, Limits
@@ -115,9 +114,9 @@ class Pool:
             counters=lambda: dataclasses.asdict(hub.tally),
             started_s=time.time(),
         )
-        app.blueprint(workers(hub))
-        app.config.WEBSOCKET_MAX_SIZE = MAX_FRAME_BYTES
-        return await Listener.open(app, host=self._config.host, port=self._config.port, backlog=self._config.listen_backlog)
+        return await Listener.open(
+            app, hub, host=self._config.host, port=self._config.port, backlog=self._config.listen_backlog
+        )
 
     def _limits(self) -> Limits:
         return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)

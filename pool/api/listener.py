@@ -1,12 +1,16 @@
 """The socket that the pool listens on, from its opening to the last connection's end."""
 
 import asyncio
+import socket
 import time
+from functools import partial
 from typing import Any
 
 from sanic.server.async_server import AsyncioServer
 
+from pool.api.door import Door
 from pool.api.ports import App
+from pool.hub import Hub
 
 LOOK_AGAIN_S = 0.05
 
@@ -18,9 +22,11 @@ class Listener:
         self._server = server
 
     @classmethod
-    async def open(cls, app: App, *, host: str, port: int, backlog: int) -> "Listener":
-        """Listen from now on. Raises OSError when the address cannot be had."""
-        server: AsyncioServer | None = await app.create_server(host=host, port=port, backlog=backlog, access_log=False)
+    async def open(cls, app: App, hub: Hub, *, host: str, port: int, backlog: int) -> "Listener":
+        """Listen from now on: clients are the app's, workers the hub's. Raises OSError when the address cannot be had."""
+        door: Any = partial(Door, hub)  # Sanic asks for a class, and calls it
+        sock = _listening(host, port, backlog)  # ours: Sanic takes port 0 for 8000
+        server: AsyncioServer | None = await app.create_server(sock=sock, backlog=backlog, access_log=False, protocol=door)
         if server is None:
             raise OSError(f"no listener on {host}:{port}")
         started: Any = server  # Sanic's own methods carry no types
@@ -45,3 +51,8 @@ class Listener:
             await asyncio.sleep(LOOK_AGAIN_S)  # Sanic tells nobody when a connection ends
         for connection in list(self._server.connections):
             connection.abort()
+
+
+def _listening(host: str, port: int, backlog: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=backlog)

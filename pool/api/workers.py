@@ -1,88 +1,137 @@
-"""The workers' door: one WebSocket each, frames passed to the hub as they come."""
+"""A worker's connection: WebSocket without Sanic's receive path, each frame passed to the hub by the call that brought it.
+
+The package `websockets` parses and writes frames without any I/O of its own (ADR 0023).
+"""
 
 import asyncio
-import contextlib
 import logging
-from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
-from sanic import Blueprint, Request, Websocket
-from sanic.exceptions import WebsocketClosed
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from iamine.wire.messages import MAX_FRAME_BYTES
 from pool.hub import Hub
+from pool.hub.link import Link
 
 log = logging.getLogger("pool.api.workers")
 
 PATH = "/v1/workers/connect"
 MAX_UNSENT_BYTES = 4 * MAX_FRAME_BYTES  # a worker that reads nothing is cut before it costs more memory than this
+HANDSHAKE_S = 10.0
 FAREWELL_S = 2.0  # for the last frames and the closing handshake
 
 
-class WorkerSocket:
-    """Frames to one worker, written by one task in the order in which the hub sent them."""
+class Transport(Protocol):
+    """The part of asyncio's and uvloop's transports that is used."""
 
-    def __init__(self, ws: Websocket) -> None:
-        self._ws = ws
-        self._unsent: deque[bytes] = deque()
-        self._unsent_bytes = 0
-        self._changed = asyncio.Event()
-        self._closing = False
+    def write(self, data: bytes, /) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+
+
+class WorkerConnection(asyncio.Protocol):
+    """One connection from its handshake on; to the hub it is the socket. `on_end` is called once, when it is over."""
+
+    def __init__(self, transport: Transport, hub: Hub, on_end: Callable[["WorkerConnection"], None]) -> None:
+        self._transport = transport
+        self._hub = hub
+        self._on_end = on_end
+        self._websocket = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=log)
+        self._link: Link | None = None
+        self._fragments = bytearray()
+        self._cut = asyncio.get_running_loop().call_later(HANDSHAKE_S, self.abort)
+
+    # ---- the transport's calls ------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Whole messages go to the hub, in order."""
+        self._websocket.receive_data(data)
+        for event in self._websocket.events_received():
+            if isinstance(event, Frame):
+                self._on_frame(event)
+            elif isinstance(event, Request):
+                self._on_request(event)
+        self._flush()
+
+    def eof_received(self) -> None:
+        """The worker says no more."""
+        self._websocket.receive_eof()
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._cut.cancel()
+        if self._link is not None:
+            self._hub.disconnected(self._link)
+        self._on_end(self)
+
+    # ---- the hub's calls ------------------------------------------------------------------------------------------------
 
     def send(self, frame: bytes) -> None:
-        """Queue a frame; a worker that lets too much pile up loses its connection."""
-        if self._closing:
+        """Write a frame; a worker that lets too much pile up loses its connection."""
+        if self._websocket.state is not State.OPEN:
             return
-        self._unsent.append(frame)
-        self._unsent_bytes += len(frame)
-        if self._unsent_bytes > MAX_UNSENT_BYTES:
-            self._unsent.clear()
-            self._closing = True
-        self._changed.set()
+        self._websocket.send_binary(frame)
+        self._flush()
+        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self.abort()
 
     def close(self) -> None:
         """Close once everything is written."""
-        self._closing = True
-        self._changed.set()
+        self._farewell(CloseCode.NORMAL_CLOSURE)
 
-    async def write(self) -> None:
-        """Write until closed; then close the connection itself."""
-        while not (self._closing and not self._unsent):
-            while self._unsent:
-                frame = self._unsent.popleft()
-                self._unsent_bytes -= len(frame)
-                await self._ws.send(frame)
-            if not self._closing:
-                self._changed.clear()
-                await self._changed.wait()
-        await self._ws.close()
+    # ---- the listener's calls -------------------------------------------------------------------------------------------
 
+    def close_if_idle(self) -> None:
+        """The pool stops."""
+        self._farewell(CloseCode.GOING_AWAY)
 
-def workers(hub: Hub) -> Blueprint:
-    """The route that workers connect to."""
-    blueprint = Blueprint("workers")
+    def abort(self) -> None:
+        """Cut it: what is not written yet is lost."""
+        self._transport.abort()
 
-    @blueprint.websocket(PATH)
-    async def connect(_request: Request, ws: Websocket) -> None:
-        socket = WorkerSocket(ws)
-        link = hub.connect(socket)
-        writer = asyncio.create_task(_write(socket))
-        try:
-            while not link.ended:
-                frame = await ws.recv()
-                if frame is None:
-                    break
-                hub.receive(link, frame)
-        except WebsocketClosed:
-            pass
-        finally:
-            hub.disconnected(link)
-            socket.close()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(writer, FAREWELL_S)
+    # ---- inside -----------------------------------------------------------------------------------------------------------
 
-    return blueprint
+    def _on_request(self, request: Request) -> None:
+        """The handshake; whoever does not speak WebSocket is told so in HTTP."""
+        response = self._websocket.accept(request)
+        self._websocket.send_response(response)
+        if self._websocket.state is State.OPEN:
+            self._cut.cancel()
+            self._flush()
+            self._link = self._hub.connect(self)
 
+    def _on_frame(self, frame: Frame) -> None:
+        """A message, or a piece of one; `websockets` has checked their order and bounded their sum."""
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if frame.fin and not self._fragments:
+            self._on_message(bytes(frame.data))
+            return
+        self._fragments += frame.data
+        if frame.fin:
+            message, self._fragments = bytes(self._fragments), bytearray()
+            self._on_message(message)
 
-async def _write(socket: WorkerSocket) -> None:
-    with contextlib.suppress(WebsocketClosed):
-        await socket.write()
+    def _on_message(self, message: bytes) -> None:
+        if self._link is not None and not self._link.ended:
+            self._hub.receive(self._link, message)
+
+    def _farewell(self, code: CloseCode) -> None:
+        """Begin the closing handshake; what is not over by itself in a while is cut."""
+        if self._websocket.state is State.OPEN:
+            self._websocket.send_close(code)
+            self._flush()
+            self._cut = asyncio.get_running_loop().call_later(FAREWELL_S, self.abort)
+
+    def _flush(self) -> None:
+        for data in self._websocket.data_to_send():
+            if data:
+                self._transport.write(data)
+            else:
+                self._transport.close()

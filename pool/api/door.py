@@ -1,0 +1,73 @@
+"""The door: a connection that asks for the workers' path speaks WebSocket with the hub, every other one HTTP with Sanic.
+
+Decided once, by the first bytes; after that nothing of this stands between the socket and whoever took it.
+"""
+
+import asyncio
+from typing import Any
+
+from sanic.server import HttpProtocol
+
+from pool.api.workers import PATH, WorkerConnection
+from pool.hub import Hub
+
+WORKER = f"GET {PATH}".encode()
+SILENCE_S = 60.0  # a connection that says nothing for so long is closed
+
+
+class Door(asyncio.Protocol):
+    """Waits for the first bytes. `sanic` is what Sanic gives to a protocol of its own; `connections` are the open ones."""
+
+    def __init__(self, hub: Hub, *, connections: set[object], **sanic: Any) -> None:
+        self._hub = hub
+        self._connections = connections
+        self._sanic = sanic
+        self._transport: Any = None
+        self._first = b""
+        self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self.abort)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody is there."""
+        self._transport = transport
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Decide, as soon as it can be."""
+        self._first += data
+        if len(self._first) <= len(WORKER) and WORKER.startswith(self._first):
+            return
+        self._leave()
+        taker = self._worker() if _asks_for_workers(self._first) else self._http()
+        self._transport.set_protocol(taker)
+        taker.data_received(self._first)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """They left without a word."""
+        self._leave()
+
+    def close_if_idle(self) -> None:
+        """The pool stops."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Cut it."""
+        self._transport.abort()
+
+    def _leave(self) -> None:
+        self._silence.cancel()
+        self._connections.discard(self)
+
+    def _worker(self) -> asyncio.Protocol:
+        connection = WorkerConnection(self._transport, self._hub, self._connections.discard)
+        self._connections.add(connection)
+        return connection
+
+    def _http(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = HttpProtocol(connections=self._connections, **self._sanic)
+        protocol.connection_made(self._transport)
+        return protocol
+
+
+def _asks_for_workers(first: bytes) -> bool:
+    """Whether the request line names the workers' path, with or without a query."""
+    return first.startswith((WORKER + b" ", WORKER + b"?"))
