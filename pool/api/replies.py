@@ -1,5 +1,8 @@
-"""What goes with every response: its id, who may read it in a browser, and the count of it."""
+"""What goes with every response: its id, its time, who may read it in a browser, and the count of it."""
 
+import time
+from email.utils import formatdate
+from functools import lru_cache
 from os import urandom
 
 from sanic import HTTPResponse, Request
@@ -19,6 +22,7 @@ def install(app: App, *, origins: frozenset[str], metrics: Metrics, gate: Gate) 
 
     def finish(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
         response.headers["x-request-id"] = request_id(request)
+        response.headers["date"] = date(int(time.time()))
         if request.path.startswith(ANTHROPIC):
             response.headers["request-id"] = request_id(request)  # the name that Anthropic's clients know
         response.headers.update(cors(request, origins))
@@ -37,6 +41,12 @@ def request_id(request: Request) -> str:
     if known is None:
         known = request.ctx.request_id = f"req_{urandom(12).hex()}"
     return known
+
+
+@lru_cache(maxsize=2)
+def date(now_s: int) -> str:
+    """HTTP's form of a time (RFC 9110, 5.6.7), seconds since 1970."""
+    return formatdate(now_s, usegmt=True)
 
 
 def route_of(request: Request) -> str:

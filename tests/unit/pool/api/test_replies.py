@@ -1,5 +1,8 @@
 """What goes with every response: request ids, and CORS for the origins that the operator allows."""
 
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
 import httpx
 import pytest
 from fakes.poolserver import served
@@ -38,3 +41,9 @@ async def test_every_response_has_an_id_of_ours() -> None:
         ids = [(await http.get(path, headers=sent)).headers["x-request-id"] for path in ("/", "/healthz", "/nope")]
         assert all(one.startswith("req_") for one in ids)
         assert len(set(ids)) == 3
+
+
+async def test_every_response_tells_the_pools_time() -> None:
+    async with served() as pool, httpx.AsyncClient(base_url=pool.url) as http:
+        told = parsedate_to_datetime((await http.get("/healthz")).headers["date"])
+        assert abs((datetime.now(timezone.utc) - told).total_seconds()) < 60
