@@ -28,7 +28,8 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > limit):
         raise _too_large(limit)
     try:
-        body = await asyncio.wait_for(_read(request, limit), settings.body_timeout_s)
+        async with asyncio.timeout(settings.body_timeout_s):
+            body = await _read(request, limit)
     except asyncio.TimeoutError:
         raise BodyTooSlow(f"The body did not arrive within {settings.body_timeout_s:g} s.") from None
     # Sanic pauses reading once 64 KiB are buffered and goes on when more is awaited; the last part leaves the socket
