@@ -14,6 +14,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from iamine.wire.messages import MAX_FRAME_BYTES
+from pool.api.frames import whole_messages
 from pool.hub import Hub
 from pool.hub.link import Link
 
@@ -50,6 +51,13 @@ class WorkerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Whole messages go to the hub, in order."""
+        if self._at_frame():
+            messages, rest = whole_messages(data, MAX_FRAME_BYTES)
+            for message in messages:
+                self._on_message(message)
+            data = data[rest:]
+            if not data:
+                return
         self._websocket.receive_data(data)
         for event in self._websocket.events_received():
             if isinstance(event, Frame):
@@ -96,6 +104,11 @@ class WorkerConnection(asyncio.Protocol):
         self._transport.abort()
 
     # ---- inside -----------------------------------------------------------------------------------------------------------
+
+    def _at_frame(self) -> bool:
+        """Whether the next byte begins a message: nothing that `websockets` has taken is unfinished."""
+        websocket = self._websocket
+        return websocket.state is State.OPEN and not websocket.reader.buffer and not websocket.expect_continuation_frame
 
     def _on_request(self, request: Request) -> None:
         """The handshake; whoever does not speak WebSocket is told so in HTTP."""
