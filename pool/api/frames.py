@@ -12,7 +12,18 @@ except ImportError:  # pragma: no cover - a build without its C part
 
 FIN = 0x80
 MASKED = 0x80
+_BINARY = FIN | Opcode.BINARY
 _DATA = (FIN | Opcode.TEXT, FIN | Opcode.BINARY)
+
+
+def framed(message: bytes) -> bytes:
+    """The message as one binary frame of a server: not masked."""
+    size = len(message)
+    if size < 126:
+        return b"%c%c%b" % (_BINARY, size, message)
+    if size < 65_536:
+        return b"%c\x7e%b%b" % (_BINARY, size.to_bytes(2, "big"), message)
+    return b"%c\x7f%b%b" % (_BINARY, size.to_bytes(8, "big"), message)
 
 
 def whole_messages(data: bytes, limit: int) -> tuple[list[bytes], int]:

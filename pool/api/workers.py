@@ -14,7 +14,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from iamine.wire.messages import MAX_FRAME_BYTES
-from pool.api.frames import whole_messages
+from pool.api.frames import framed, whole_messages
 from pool.hub import Hub
 from pool.hub.link import Link
 
@@ -84,8 +84,7 @@ class WorkerConnection(asyncio.Protocol):
         """Write a frame; a worker that lets too much pile up loses its connection."""
         if self._websocket.state is not State.OPEN:
             return
-        self._websocket.send_binary(frame)
-        self._flush()
+        self._transport.write(framed(frame))  # as `websockets` would, ten calls shorter
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self.abort()
 

@@ -114,6 +114,14 @@ class Answer:
 
     def usage(self) -> Usage:
         """What was read and written by now. Prompts are counted once, however many samples were drawn from each."""
+        if len(self._choices) == 1:
+            only = self._choices[0].tally
+            return Usage(
+                prompt_tokens=only.prompt_tokens,
+                cached_tokens=only.cached_tokens,
+                completion_tokens=only.tokens,
+                reasoning_tokens=only.reasoning_tokens,
+            )
         firsts = [choice.tally for choice in self._choices[:: self._samples]]
         return Usage(
             prompt_tokens=sum(tally.prompt_tokens for tally in firsts),

@@ -13,6 +13,7 @@ from pool.store.database import DatabaseAway
 
 MOST_TOGETHER = 500
 SHORTEST_TRY_S = 0.25
+AGAIN_S = 0.02
 
 
 class Item(Hashable, Protocol):
@@ -74,6 +75,7 @@ class Group(Generic[I]):
                     _tell(one, error)
                 else:
                     self._waiting.append(one)
+            await asyncio.sleep(AGAIN_S)
         except Exception as error:  # noqa: BLE001 - told to whoever waits
             if len(taken) == 1:
                 _tell(taken[0], error)
