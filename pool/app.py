@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import secrets
@@ -36,6 +37,7 @@ from pool.store.store import Store, open_store
 log = logging.getLogger("pool.app")
 
 TICK_S = 0.25
+COLLECT_AFTER = 20_000  # container objects made and not freed (Python: 700)
 HARD_EXIT_S = 6.0  # after a stop signal: whoever supervises us promises 8 s
 
 
@@ -70,6 +72,7 @@ class Pool:
             stack.push_async_callback(listener.close, self._config.shutdown_grace_s / 2)
             base_url = f"http://{_dialable(self._config.host)}:{listener.port}/v1"
             await ensure_owner(store, self._config.data_path, base_url)
+            _calm_collector()
             readiness.begun = True
             log.info("pool %s serves at %s", __version__, base_url)
             ticker = asyncio.create_task(_tick(hub))
@@ -167,6 +170,15 @@ class Readiness:
         if not self.begun:
             return "the pool is starting"
         return None if await self._store.healthy() else "the database does not answer"
+
+
+def _calm_collector() -> None:
+    """What stands by now stays: the cycle collector need not look at it again. It took a tenth of the processor time of
+    requests (measured in November 2026); hardly any cycles are made while serving, so it may come more rarely.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
 async def _tick(hub: Hub) -> None:

@@ -48,6 +48,8 @@ def decode_from_worker(frame: bytes | str) -> FromWorker:
     """What a worker may say. Raises Malformed or TooLarge."""
     message = _decode(_from_worker, frame)
     match message:
+        case Step():  # first, for there are most of them
+            _check_step(message.sequences)
         case Knock():
             _exactly("nonce", message.nonce, NONCE_BYTES)
         case Hello():
@@ -56,8 +58,6 @@ def decode_from_worker(frame: bytes | str) -> FromWorker:
             _check_offers(message.models)
         case Models():
             _check_offers(message.models)
-        case Step():
-            _check_step(message.sequences)
         case _:
             pass
     return message

@@ -203,6 +203,8 @@ class PoolSession:
     def receive(self, message: FromWorker, *, now: float) -> Reply | Introduced | Heard | Ended:
         """What a message from the worker means now (`now`: seconds since 1970). Raises WireError."""
         match message:
+            case Step() if self.state is State.OPEN:  # first, for there are most of them
+                return Heard(message=message)
             case Goodbye():
                 self.state = State.ENDED
                 return Ended(goodbye=message)

@@ -35,6 +35,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter that nobody asks for
         self._registry = CollectorRegistry()
         self._registry.register(_HubFigures(hub, counters))
+        self._children: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
         registry = self._registry
         self._responses = Counter("iamine_http_responses", "Responses begun.", ("route", "status"), registry=registry)
         self._answers = Counter("iamine_answers", "Answers by how they ended.", ("route", "end"), registry=registry)
@@ -45,7 +46,7 @@ class Metrics:
 
     def on_response(self, route: str, status: int) -> None:
         """A response was begun."""
-        self._responses.labels(route, str(status)).inc()
+        self._child(self._responses, route, str(status)).inc()
 
     def on_begin(self) -> None:
         """An answer is being made."""
@@ -58,14 +59,21 @@ class Metrics:
     def on_end(self, route: str, end: str, seconds: float) -> None:
         """An answer is over: complete, failed or cut."""
         self._running.dec()
-        self._answers.labels(route, end).inc()
+        self._child(self._answers, route, end).inc()
         if end == "complete":
             self._whole.observe(seconds)
 
     def on_tokens(self, prompt: int, completion: int) -> None:
         """Tokens of a whole answer."""
-        self._tokens.labels("prompt").inc(prompt)
-        self._tokens.labels("completion").inc(completion)
+        self._child(self._tokens, "prompt").inc(prompt)
+        self._child(self._tokens, "completion").inc(completion)
+
+    def _child(self, counter: Counter, *labels: str) -> Counter:
+        """The counter of these labels, looked up once: routes, ends and statuses are few."""
+        child = self._children.get((counter, labels))
+        if child is None:
+            child = self._children[counter, labels] = counter.labels(*labels)
+        return child
 
     def text(self) -> bytes:
         """The exposition format, version 0.0.4."""

@@ -7,6 +7,7 @@ from typing import Protocol
 from sanic import Request
 
 from pool.api.errors import log_failure
+from pool.api.outlet import Outlet
 from pool.api.settings import Settings
 from pool.api.sse import CONTENT_TYPE, HEADERS, waiting_comment
 from pool.dispatch.answer import Answer
@@ -83,7 +84,7 @@ class Streamed:
             response = await request.respond(headers=dict(HEADERS), content_type=CONTENT_TYPE)
             opening = self._writer.opening(self._answer.choices)
             await response.send(opening + (waiting_comment(self._told) if first is None else b""))
-            done = await self._tell(first, response.send)
+            done = await self._tell(first, Outlet(response))
             await response.eof()
             return done
         finally:
@@ -100,29 +101,30 @@ class Streamed:
             elif not (self._constrained and isinstance(event, Accepted)):
                 return event
 
-    async def _tell(self, event: AnswerEvent | None, send: Send) -> Done | None:
+    async def _tell(self, event: AnswerEvent | None, outlet: Outlet) -> Done | None:
         try:
-            return await self._tell_all(event, send)
+            return await self._tell_all(event, outlet)
         except Exception as error:  # noqa: BLE001 - the status is out: whatever happens now is told as an event
             if not isinstance(error, PoolError):
                 log_failure(self._answer.job, error)
-            await send(self._writer.failure(error))
+            await outlet.send(self._writer.failure(error))
             return None
 
-    async def _tell_all(self, event: AnswerEvent | None, send: Send) -> Done:
+    async def _tell_all(self, event: AnswerEvent | None, outlet: Outlet) -> Done:
         """Comments while nothing but waiting happens; from the first token on, the plain loop."""
         if event is None or isinstance(event, Accepted):
-            event = await self._waited(send)
+            event = await self._waited(outlet.send)
         self._on_first()
         while True:
             if isinstance(event, Waiting):
                 self._told = event
-                event = await self._waited(send)
+                event = await self._waited(outlet.send)
             data = self._writer.write(event)
-            if data:
-                await send(data)
             if isinstance(event, Done):
+                await outlet.end(data)
                 return event
+            if data:
+                await outlet.send(data)
             event = await self._answer.__anext__()
 
     async def _waited(self, send: Send) -> AnswerEvent:

@@ -59,7 +59,7 @@ class Answer:
         while not self._pending:
             if self._over:
                 raise StopAsyncIteration
-            if all(choice.ended for choice in self._choices):
+            if self._choices[-1].ended and all(choice.ended for choice in self._choices):
                 return await self._done()
             await self._advance()
         return self._pending.popleft()
@@ -76,14 +76,12 @@ class Answer:
                 name_param(item, self._orders[number])
             raise item or AnswerLost("The answer broke off; asking again is safe.")
         told = choice.on(item)
-        self._pending.extend(event for event in told if self._may_tell(event))
+        self._pending.extend([event for event in told if not isinstance(event, Accepted) or self._may_tell()])
         if told and isinstance(told[-1], ChoiceEnded):
             self._streams[number].cancel()
 
-    def _may_tell(self, event: AnswerEvent) -> bool:
+    def _may_tell(self) -> bool:
         """Accepted is told once, when every choice has begun."""
-        if not isinstance(event, Accepted):
-            return True
         first = not self._accepted and all(choice.begun for choice in self._choices)
         self._accepted = self._accepted or first
         return first
@@ -116,6 +114,14 @@ class Answer:
 
     def usage(self) -> Usage:
         """What was read and written by now. Prompts are counted once, however many samples were drawn from each."""
+        if len(self._choices) == 1:
+            only = self._choices[0].tally
+            return Usage(
+                prompt_tokens=only.prompt_tokens,
+                cached_tokens=only.cached_tokens,
+                completion_tokens=only.tokens,
+                reasoning_tokens=only.reasoning_tokens,
+            )
         firsts = [choice.tally for choice in self._choices[:: self._samples]]
         return Usage(
             prompt_tokens=sum(tally.prompt_tokens for tally in firsts),

@@ -9,7 +9,7 @@ from iamine.wire.messages import TokenLogprob
 from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, FinishReason, Reading, Waiting
 from pool.openai.types import ToolCall
 from pool.routing.types import Begun, Delta, Ended, JobEvent, Prefilled, Queued, Segment, Vectors
-from pool.toolcalls.formats import Formats, only_call, reader
+from pool.toolcalls.formats import Formats, Plain, only_call, reader
 from pool.toolcalls.types import NO_TOOLS, Calls, Part, Reasoning, Tools
 
 PLAIN = Formats()
@@ -115,6 +115,7 @@ class Choice:
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self._echo = echo
         self._call_text = ""
+        self._through = tools is None and not logprobs and isinstance(self._reader, Plain)
 
     def on(self, event: JobEvent) -> list[AnswerEvent]:
         """What the client is told because of this event."""
@@ -146,6 +147,8 @@ class Choice:
 
     def _on_delta(self, event: Delta) -> list[AnswerEvent]:
         self.tally.on_tokens(event.index + len(event.ids))
+        if self._through:  # nothing can be in the text but content: not looked into
+            return [ChoiceDelta(choice=self.index, content=event.text)] if event.text else []
         inside = self._reader.reasoning
         told = self._on_text(event.text, event.logprobs)
         if inside or self._reader.reasoning:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from iamine.wire.messages import TokenLogprob
+from iamine.wire.messages import TokenLogprob, Value
 from pool.openai.types import Origin, ToolCall, Usage
 
 FinishReason = Literal["stop", "length", "tool_calls"]
@@ -30,8 +30,7 @@ class Accepted:
     """Workers took the whole request: from here on it is no longer the client's fault when it fails."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceDelta:
+class ChoiceDelta(Value, frozen=True, kw_only=True):
     """More of a choice: text, reasoning or a whole tool call, and the log probabilities of the content's tokens so far."""
 
     choice: int

@@ -1,5 +1,7 @@
 """Which models the pool can name: offered now, or a short while ago (also before the pool's own restart)."""
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iamine.ids import ModelId, WorkerId
@@ -16,25 +18,79 @@ class _Entry:
     seen_at: float
 
 
+class _Variants:
+    """The offers of one model, as a count of workers by what all offers of the same file say; their speeds aside.
+
+    A thousand workers that offer one file are one variant: nothing here takes longer the more workers there are.
+    """
+
+    def __init__(self) -> None:
+        self._offers: dict[_Variant, ModelOffer] = {}
+        self._counts: Counter[_Variant] = Counter()
+        self.workers = 0
+
+    def add(self, offers: Sequence[ModelOffer]) -> None:
+        """One more worker, with its offers of the model."""
+        self.workers += 1
+        for offer in offers:
+            self._counts[_variant(offer)] += 1
+            self._offers.setdefault(_variant(offer), offer)
+
+    def remove(self, offers: Sequence[ModelOffer]) -> None:
+        """The worker that was added with these is gone."""
+        self.workers -= 1
+        for variant in map(_variant, offers):
+            self._counts[variant] -= 1
+            if not self._counts[variant]:
+                del self._counts[variant], self._offers[variant]
+
+    def card(self, created: int) -> ModelCard:
+        """The model as it is told: by the offer with the longest context. There must be an offer."""
+        best = max(self._offers.values(), key=lambda offer: offer.context_tokens)
+        return _readable(
+            ModelCard(
+                model=best.model,
+                kind=best.kind,
+                context_tokens=best.context_tokens,
+                vocabulary_tokens=best.vocabulary_tokens,
+                tool_format=best.tool_format,
+                reasoning_format=best.reasoning_format,
+                workers=self.workers,
+                created=created,
+                file_sha256=tuple(sorted({offer.file_sha256 for offer in self._offers.values()})),
+            )
+        )
+
+
+_Variant = tuple[str, str, int, int, str, str]
+
+
+def _variant(offer: ModelOffer) -> _Variant:
+    size = offer.context_tokens, offer.vocabulary_tokens
+    return offer.file_sha256, offer.kind, *size, offer.tool_format, offer.reasoning_format
+
+
 class Catalogue:
     """Model cards by name. `remembered` were offered before the start; `created` is the time that clients are told."""
 
     def __init__(self, *, remembered: tuple[ModelCard, ...], created: int, now: float) -> None:
         self._created = created
         self._entries = {card.model: _Entry(card=_readable(card), seen_at=now) for card in remembered}
-        self._offers: dict[WorkerId, tuple[ModelOffer, ...]] = {}
+        self._offers: dict[WorkerId, dict[ModelId, list[ModelOffer]]] = {}
+        self._live: dict[ModelId, _Variants] = {}
 
     def offered(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> None:
         """The worker offers exactly these from now on."""
-        before = self._offers.get(worker, ())
-        self._offers[worker] = offers
-        for model in {offer.model for offer in (*before, *offers)}:
-            self._update(model, now)
+        mine: dict[ModelId, list[ModelOffer]] = {}
+        for offer in offers:
+            mine.setdefault(offer.model, []).append(offer)
+        before = self._offers.get(worker, {})
+        self._offers[worker] = mine
+        self._change(before, mine, now)
 
     def gone(self, worker: WorkerId, now: float) -> None:
         """The worker offers nothing any more."""
-        for model in {offer.model for offer in self._offers.pop(worker, ())}:
-            self._update(model, now)
+        self._change(self._offers.pop(worker, {}), {}, now)
 
     def cards(self, now: float) -> tuple[ModelCard, ...]:
         """Offered now or within REMEMBER_S, by name."""
@@ -43,31 +99,24 @@ class Catalogue:
                 del self._entries[model]
         return tuple(self._entries[model].card for model in sorted(self._entries))
 
+    def _change(
+        self, before: Mapping[ModelId, list[ModelOffer]], after: Mapping[ModelId, list[ModelOffer]], now: float
+    ) -> None:
+        for model, offers in after.items():
+            self._live.setdefault(model, _Variants()).add(offers)
+        for model, offers in before.items():
+            self._live[model].remove(offers)
+        for model in {*before, *after}:
+            self._update(model, now)
+
     def _update(self, model: ModelId, now: float) -> None:
-        offers = [offer for held in self._offers.values() for offer in held if offer.model == model]
-        if not offers:
-            entry = self._entries[model]
-            self._entries[model] = _Entry(card=replace(entry.card, workers=0), seen_at=now)
-            return
-        known = self._entries.get(model)
-        best = max(offers, key=lambda offer: offer.context_tokens)
-        workers = sum(any(offer.model == model for offer in held) for held in self._offers.values())
-        self._entries[model] = _Entry(
-            seen_at=now,
-            card=_readable(
-                ModelCard(
-                    model=model,
-                    kind=best.kind,
-                    context_tokens=best.context_tokens,
-                    vocabulary_tokens=best.vocabulary_tokens,
-                    tool_format=best.tool_format,
-                    reasoning_format=best.reasoning_format,
-                    workers=workers,
-                    created=known.card.created if known else self._created,
-                    file_sha256=tuple(sorted({offer.file_sha256 for offer in offers})),
-                )
-            ),
-        )
+        known, live = self._entries.get(model), self._live[model]
+        if live.workers:
+            created = known.card.created if known else self._created
+            self._entries[model] = _Entry(card=live.card(created), seen_at=now)
+        else:
+            del self._live[model]
+            self._entries[model] = _Entry(card=replace(self._entries[model].card, workers=0), seen_at=now)
 
 
 def _readable(card: ModelCard) -> ModelCard:

@@ -33,7 +33,7 @@ from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
 from pool.hub.stream import Stream
 from pool.hub.tally import Tally
-from pool.routing.effects import Breach, CancelAt, Effect, Evict, RefusalCode, Refuse, Send, Stale, Verdict, Wait
+from pool.routing.effects import COUNTS, Breach, CancelAt, Effect, Evict, RefusalCode, Refuse, Send, Stale, Verdict, Wait
 from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder, ModelCard, Prefilled
 
@@ -236,7 +236,7 @@ class Hub:
             return
         journal = self._journals[step.job]
         offer = link.offers.get(self._scheduler.file_of(step.job))
-        if offer is None or not all(0 <= token < offer.vocabulary_tokens for token in step.ids):
+        if offer is None or (step.ids and not (min(step.ids) >= 0 and max(step.ids) < offer.vocabulary_tokens)):
             raise OutOfOrder(f"a token of {step.job} is not in the model's vocabulary")
         self.tally.tokens += len(step.ids)
         journal.stream.put(journal.append(step))
@@ -266,6 +266,8 @@ class Hub:
 
     def _counts(self, verdict: Verdict) -> bool:
         """Whether a frame counts. Raises OutOfOrder for an assignee that broke the order."""
+        if verdict is COUNTS:
+            return True
         match verdict:
             case Breach(reason=reason):
                 raise OutOfOrder(reason)

@@ -22,7 +22,7 @@ class Stream:
         """One more event; nothing is taken after the end."""
         if self._over:
             return
-        self._over = isinstance(event, Ended | Vectors)
+        self._over = isinstance(event, _LAST)
         last = self._events[-1] if self._events else None
         if isinstance(last, Delta) and isinstance(event, Delta):
             self._events[-1] = _joined(last, event)
@@ -58,6 +58,9 @@ class Stream:
             self._changed.clear()
             await self._changed.wait()
         return self._events.popleft()
+
+
+_LAST = (Ended, Vectors)
 
 
 def _joined(first: Delta, second: Delta) -> Delta:

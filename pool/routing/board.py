@@ -75,7 +75,7 @@ class Board:
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait; None when nobody can serve it or nobody can tell."""
         queued = len(self.queues.get(model, ()))
-        if not queued and self.fleet.candidates(model, file_sha256="", least_context=0, avoid=frozenset()):
+        if not queued and self.fleet.has_room(model):
             return 0.0
         return self._estimate(model, queued + 1)
 
@@ -121,7 +121,7 @@ class Board:
         return _Served(self._running, model)
 
     def _next(self, model: ModelId, queue: FairQueue, now: float) -> Send | None:
-        if not self.fleet.candidates(model, file_sha256="", least_context=0, avoid=frozenset()):
+        if not queue or not self.fleet.has_room(model):
             return None
         for job in queue.order(self._served(model)):
             record = self.jobs[job]

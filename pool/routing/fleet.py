@@ -20,6 +20,7 @@ class WorkerState:
     ready: bool = True
     draining: bool = False
     running: dict[JobId, str] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)  # how many of `running` each file's engine serves
     busy_since: float = 0.0
     step_s: float = 0.0
     stepped_at: float = 0.0
@@ -31,7 +32,7 @@ class WorkerState:
 
     def holds(self, file_sha256: str) -> int:
         """How many sequences this file's engine serves now."""
-        return sum(1 for file in self.running.values() if file == file_sha256)
+        return self.held.get(file_sha256, 0)
 
     def stepped(self, now: float) -> None:
         """A decode step arrived: the moving average of the time between two."""
@@ -83,13 +84,14 @@ class Fleet:
             state.busy_since = now
             state.stepped_at = 0.0
         state.running[job] = file_sha256
+        state.held[file_sha256] = state.holds(file_sha256) + 1
 
     def release(self, worker: WorkerId, job: JobId) -> bool:
         """The worker no longer holds the job; False when the worker itself is gone."""
         state = self._workers.get(worker)
         if state is None:
             return False
-        del state.running[job]
+        state.held[state.running.pop(job)] -= 1
         return True
 
     def offering(self, model: ModelId) -> Iterator[tuple[WorkerState, ModelOffer]]:
@@ -100,15 +102,30 @@ class Fleet:
                 if offer.model == model:
                     yield state, offer
 
+    def has_room(self, model: ModelId) -> bool:
+        """Whether any job of the model could go to some worker now."""
+        for worker in self._by_model.get(model, ()):
+            state = self._workers[worker]
+            if state.usable:
+                for offer in state.offers.values():
+                    if offer.model == model and state.holds(offer.file_sha256) < offer.slots:
+                        return True
+        return False
+
     def candidates(
         self, model: ModelId, *, file_sha256: str, least_context: int, avoid: frozenset[WorkerId]
     ) -> list[Candidate]:
-        """Who can take a job now: alive, ready, a free slot, the same file if the answer has begun, context enough."""
+        """Who can take a job now: alive, ready, a free slot, the same file if the answer has begun, context enough.
+
+        In no order.
+        """
+        workers = self._workers
         return [
-            Candidate(worker=state.worker, offer=offer, running=held)
-            for state, offer in self.offering(model)
-            if state.usable
-            and state.worker not in avoid
+            Candidate(worker=worker, offer=offer, running=held)
+            for worker in self._by_model.get(model, ())
+            if (state := workers[worker]).usable and worker not in avoid
+            for offer in state.offers.values()
+            if offer.model == model
             and file_sha256 in ("", offer.file_sha256)
             and offer.context_tokens >= least_context
             and (held := state.holds(offer.file_sha256)) < offer.slots

@@ -61,6 +61,9 @@ class FairQueue:
 
     def order(self, running: Callable[[AccountId], int]) -> Iterator[JobId]:
         """All jobs in the order in which they would go if slots came free now, given the jobs each account runs."""
+        if len(self._waiting) == 1:
+            yield from tuple(self._waiting)
+            return
         yield from [waiting.job for waiting in self._front]
         lines = {account: iter(line) for account, line in self._lines.items()}
         heads = {account: next(line) for account, line in lines.items()}

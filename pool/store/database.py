@@ -57,6 +57,7 @@ class Database:
             timeout=5.0,
             command_timeout=wait_s,
             max_inactive_connection_lifetime=60.0,
+            reset=_no_reset,
         )
         return cls(pool, wait_s=wait_s)
 
@@ -72,13 +73,25 @@ class Database:
         """Run `work` in one transaction. It runs AGAIN when the server went away in the middle, so it must be idempotent:
         a commit whose answer was lost may have happened. Raises: DatabaseAway after `wait_s`.
         """
-        limit_s = self.wait_s if wait_s is None else wait_s
+        return await self._again_and_again(lambda: self._once(work), self.wait_s if wait_s is None else wait_s)
+
+    async def statement(self, query: str, *args: object, wait_s: float | None = None) -> list[Any]:
+        """The rows of one statement that is a transaction by itself: one round trip. It may run AGAIN, as in `transaction`.
+        Raises: DatabaseAway after `wait_s`.
+        """
+
+        async def work(connection: Connection) -> list[Any]:
+            return await connection.fetch(query, *args)
+
+        return await self._again_and_again(lambda: self._held(work), self.wait_s if wait_s is None else wait_s)
+
+    async def _again_and_again(self, once: Callable[[], Awaitable[Result]], limit_s: float) -> Result:
         deadline = time.monotonic() + limit_s
         attempt = 0
         while True:
             try:
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + max(0.0, deadline - time.monotonic())):
-                    return await self._once(work)
+                    return await once()
             except _AWAY as error:
                 pause_s = RETRY_PAUSE_S[min(attempt, len(RETRY_PAUSE_S) - 1)]
                 if time.monotonic() + pause_s >= deadline:
@@ -87,10 +100,17 @@ class Database:
             await asyncio.sleep(pause_s)
 
     async def _once(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        connection = await self._pool.acquire()
-        try:
+        async def together(connection: Any) -> Result:
             async with connection.transaction():
                 return await work(connection)
+
+        return await self._held(together)
+
+    async def _held(self, work: Callable[[Any], Awaitable[Result]]) -> Result:
+        """With a connection of its own."""
+        connection = await self._pool.acquire()
+        try:
+            return await work(connection)
         except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             if _is_lost(connection, error):
                 raise ConnectionResetError(str(error)) from error
@@ -118,6 +138,10 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+async def _no_reset(_connection: object) -> None:
+    """Nothing here changes a session's state, and asyncpg rolls back what is open: the usual four queries are left out."""
 
 
 def _is_lost(connection: Any, error: Exception) -> bool:

@@ -10,6 +10,7 @@ from pool.errors import NotFound
 from pool.routing.types import Segment
 from pool.store import queries
 from pool.store.database import Connection, Database
+from pool.store.group import Group
 
 EndStatus = Literal["complete", "cut", "failed", "void"]
 Status = Literal["running", "complete", "cut", "failed", "void", "lost"]
@@ -30,31 +31,67 @@ class JobRecord:
     segments: tuple[Segment, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begin:
+    key: JobId
+    account: AccountId
+    model: ModelId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finish:
+    key: JobId
+    status: EndStatus
+    prompt_tokens: int
+    completion_tokens: int
+    segments: tuple[Segment, ...]
+
+
 class Jobs:
-    """Both writes are idempotent by the job's id: the first one counts."""
+    """Both writes are idempotent by the job's id: the first one counts. Those that wait are written together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = queries.load("jobs")
+        self._group: Group[_Begin | _Finish] = Group(self._write, wait_s=database.wait_s)
 
     async def begin(self, *, job: JobId, account: AccountId, model: ModelId) -> None:
-        """The job runs."""
-        await self._database.transaction(lambda connection: connection.execute(self._sql["insert_job"], job, account, model))
+        """The job runs. Raises: DatabaseAway."""
+        await self._group.add(_Begin(key=job, account=account, model=model))
 
     async def finish(
         self, *, job: JobId, status: EndStatus, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
     ) -> None:
         """The job has ended (one told `lost` by a restart may still end). Raises: NotFound, DatabaseAway."""
-        legs = [(job, ordinal, s.worker, s.start, s.stop) for ordinal, s in enumerate(segments)]
+        end = _Finish(
+            key=job,
+            status=status,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            segments=tuple(segments),
+        )
+        await self._group.add(end)
 
-        async def work(connection: Connection) -> None:
-            row = await connection.fetchrow(self._sql["finish_job"], job, status, prompt_tokens, completion_tokens)
-            if row is not None:
-                await connection.executemany(self._sql["insert_segment"], legs)
-            elif await connection.fetchrow(self._sql["find_job"], job) is None:
-                raise NotFound(f"no job {job} was begun", hint="begin() comes before finish()")
+    async def _write(self, items: Sequence[_Begin | _Finish], wait_s: float) -> list[Exception | None]:
+        """All of them in one statement; what was wrong with each."""
+        begun = [item for item in items if isinstance(item, _Begin)]
+        ends = [item for item in items if isinstance(item, _Finish)]
+        legs = [(end.key, n, leg.worker, leg.start, leg.stop) for end in ends for n, leg in enumerate(end.segments)]
+        rows = await self._database.statement(
+            self._sql["write_jobs"],
+            *_columns([(item.key, item.account, item.model) for item in begun], 3),
+            *_columns([(end.key, end.status, end.prompt_tokens, end.completion_tokens) for end in ends], 4),
+            *_columns(legs, 5),
+            wait_s=wait_s,
+        )
+        unknown: set[JobId] = set()
+        if len(rows) < len(ends):
+            unknown = await self._unknown([end.key for end in ends], wait_s)
+        return [_not_begun(item) if isinstance(item, _Finish) and item.key in unknown else None for item in items]
 
-        await self._database.transaction(work)
+    async def _unknown(self, jobs: Sequence[JobId], wait_s: float) -> set[JobId]:
+        rows = await self._database.statement(self._sql["list_known"], list(jobs), wait_s=wait_s)
+        return set(jobs) - {row["id"] for row in rows}
 
     async def find(self, job: JobId) -> JobRecord | None:
         """The record, or None."""
@@ -73,3 +110,12 @@ class Jobs:
     async def lose_running(self) -> int:
         """At the pool's start: the jobs that a crash left running are lost; how many they were."""
         return len(await self._database.transaction(lambda connection: connection.fetch(self._sql["lose_running"])))
+
+
+def _columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:
+    """The rows as columns, for unnest."""
+    return [[row[i] for row in rows] for i in range(count)]
+
+
+def _not_begun(end: _Finish) -> NotFound:
+    return NotFound(f"no job {end.key} was begun", hint="begin() comes before finish()")

@@ -21,7 +21,7 @@ DOORS = {
     "psutil": {"appliance.agent.hardware"},
     "pynvml": {"appliance.agent.hardware"},
     "pyudev": {"appliance.agent.hotplug"},
-    "websockets": {"appliance.agent.link", "pool.api.workers"},
+    "websockets": {"appliance.agent.link", "pool.api.workers", "pool.api.frames"},
     "rich": {"appliance.agent.screen", "iamine.terminal"},
     "zeroconf": {"appliance.agent.discovery"},
     "nacl": {"iamine.memory"},
