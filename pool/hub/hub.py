@@ -23,6 +23,7 @@ from iamine.wire.messages import (
     Models,
     Progress,
     SequenceStep,
+    Standing,
     Started,
     Step,
 )
@@ -33,7 +34,7 @@ from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
 from pool.hub.stream import Stream
 from pool.hub.tally import Tally
-from pool.routing.effects import Breach, CancelAt, Effect, Evict, RefusalCode, Refuse, Send, Stale, Verdict, Wait
+from pool.routing.effects import Breach, CancelAt, Effect, Evict, Inform, RefusalCode, Refuse, Send, Stale, Verdict, Wait
 from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder, ModelCard, Prefilled
 
@@ -202,7 +203,8 @@ class Hub:
                 for sequence in sequences:
                     self._stepped(link, worker, sequence, now)
             case Started():
-                if self._counts(self._scheduler.on_started(worker, message.job, message.epoch, now)):
+                read = message.prompt_tokens, message.cached_tokens
+                if self._counts(self._scheduler.on_started(worker, message.job, message.epoch, now, *read)):
                     journal = self._journals[message.job]
                     journal.stream.put(journal.begun(worker, message))
             case Progress():
@@ -297,6 +299,10 @@ class Hub:
                     log.warning("worker %s: %s: %s", worker, code, reason)
                     if worker in self._links:
                         self._end(self._links[worker], code, reason, retry_after_s=1.0)
+                case Inform(standing=one):
+                    if one.worker in self._links:
+                        told = Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text)
+                        self._links[one.worker].send(told)
 
     def _send(self, send: Send) -> None:
         journal, link = self._journals.get(send.job), self._links.get(send.worker)
