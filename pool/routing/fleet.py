@@ -192,9 +192,12 @@ class Fleet:
         return self.away.owed(places)
 
     def age(self, factor: float) -> None:
-        """All deficits shrink."""
+        """All deficits shrink; by the factor 1 only their mean is worked out."""
         for index in self._indexes.values():
-            index.age(factor)
+            if factor == 1.0:
+                index.level()
+            else:
+                index.age(factor)
 
     def _withdraw(self, state: WorkerState, file: str) -> None:
         offer = state.offers.pop(file)

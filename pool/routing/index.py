@@ -126,6 +126,7 @@ class ModelIndex:
         self.places: dict[Holder, Place] = {}
         self.jobs_per_s = 0.0  # of all that take work, each with all its slots
         self.decided_at = -math.inf
+        self.mean_ns = 0  # of the deficits, by capacity
         self._cells: dict[Pace, Cell] = {}
         self._live: list[Cell] = []  # those with members, the fastest writers first
 
@@ -135,7 +136,8 @@ class ModelIndex:
         return bool(self._live)
 
     def add(self, place: Place) -> None:
-        """One more place; `seat` follows."""
+        """One more place; `seat` follows. Its deficit is above or below the mean."""
+        place.shift(self.mean_ns)
         self.places[place.worker, place.offer.file_sha256] = place
 
     def renew(self, holder: Holder, offer: ModelOffer) -> None:
@@ -146,9 +148,10 @@ class ModelIndex:
             place.offer, place.capacity = offer, capacity(offer)
 
     def drop(self, holder: Holder) -> Place:
-        """It is gone, with its deficit."""
+        """It is gone, with its deficit above or below the mean."""
         place = self.places.pop(holder)
         self.unseat(place)
+        place.shift(-self.mean_ns)
         self._count(place, 0.0)
         return place
 
@@ -179,10 +182,18 @@ class ModelIndex:
         self.jobs_per_s = total if total > 1e-9 else 0.0  # sums of floats do not come back to 0 by themselves
         place.jobs_per_s = jobs_per_s
 
+    def level(self) -> None:
+        """Work out the mean deficit anew: whoever joins starts there, so that nobody is starved by what others are owed."""
+        total = sum(place.capacity for place in self.places.values())
+        self.mean_ns = round(sum(place.deficit_ns * place.capacity for place in self.places.values()) / total)
+
     def age(self, factor: float) -> None:
-        """All deficits shrink."""
+        """All deficits shrink, and sum to 0 again after some workers have left with theirs."""
+        self.level()
         for place in self.places.values():
-            place.shift(round(place.deficit_ns * factor) - place.deficit_ns)
+            before_ns = place.deficit_ns
+            place.shift(round((before_ns - self.mean_ns) * factor) - before_ns)
+        self.mean_ns = 0
 
     def decide(self, ask: Ask, cached: Mapping[Holder, int], now: float) -> Decision | None:
         """The same as `scan`, by cells. `cached`: tokens of the prompt by who has read them."""

@@ -53,7 +53,7 @@ class Away:
 
     def owed(self, here: Iterable[Place]) -> tuple[Owed, ...]:
         """All that is to be written."""
-        now = {(place.worker, place.offer.file_sha256): place.deficit_ns for place in here}
+        now = {(place.worker, place.offer.file_sha256): place.deficit_ns for place in here}  # the mean is near 0 by `age`
         found = [(holder, ns) for holder, ns in now.items() if abs(ns - self._written.get(holder, 0)) >= WORTH_NS]
         gone = [(holder, place.deficit_ns) for holder, place in self._left.items()]
         return tuple(Owed(worker=worker, file_sha256=file, deficit_s=ns / NS) for (worker, file), ns in found + gone)

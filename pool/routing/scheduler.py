@@ -11,7 +11,7 @@ from iamine.ids import JobId, ModelId, WorkerId
 from iamine.wire.messages import EmbeddingWork, Failed, ModelOffer
 from pool.routing.board import Board, JobRecord
 from pool.routing.counters import Counters
-from pool.routing.deficit import AGE_EVERY_S, aged
+from pool.routing.deficit import Ageing
 from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Effect, Evict, Inform, Verdict, Wait
 from pool.routing.fleet import Fleet, WorkerState
 from pool.routing.history import LOSSES, History, Loss
@@ -46,7 +46,7 @@ class Scheduler:
         self._board = Board()
         self._standings = Standings()
         self._ticked_at: float | None = None
-        self._aged_at: float | None = None
+        self._ageing = Ageing()
 
     # ---- to look at, not to act on ------------------------------------------------------------------------------------
 
@@ -334,9 +334,9 @@ class Scheduler:
 
     def _news(self, now: float) -> list[Effect]:
         """For clients that wait and for workers that do; and deficits grow old."""
-        if self._aged_at is None or now - self._aged_at >= AGE_EVERY_S:
-            self._board.fleet.age(1.0 if self._aged_at is None else aged(now - self._aged_at))
-            self._aged_at = now
+        factor = self._ageing.due(now)
+        if factor is not None:
+            self._board.fleet.age(factor)
         waits = [Wait(job=job, queued=queued) for job, queued in self._board.news(now)]
         return [*waits, *(Inform(standing=one) for one in self._standings.news(self._board.fleet, now))]
 
