@@ -10,7 +10,7 @@ from pool.routing.credit import charge, settle
 from pool.routing.effects import CancelAt, Effect, RefusalCode, Refuse, Send
 from pool.routing.fleet import Fleet
 from pool.routing.history import Histories, History, Loss
-from pool.routing.index import Decision
+from pool.routing.index import Decision, ModelIndex
 from pool.routing.lifecycle import JobState, JobStep, step
 from pool.routing.places import Places
 from pool.routing.prefix import Mark, marks
@@ -95,9 +95,7 @@ class Board:
     def news(self, now: float) -> list[tuple[JobId, Queued]]:
         """What is to be told to those who wait: to the first of each queue every second, to the rest in turns."""
         told = self.places.news(self.queues, self.counters.turn, now)
-        return [
-            (job, Queued(position=position, estimate_s=self._estimate(model, position))) for model, job, position in told
-        ]
+        return [(job, Queued(position=position, estimate_s=self._estimate(model, position))) for model, job, position in told]
 
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait; None when nobody can serve it or nobody can tell."""
@@ -112,14 +110,13 @@ class Board:
         queue, index = self.queues.get(model), self.fleet.index(model)
         if queue is None:
             return effects
-        for job in queue.front() if index else ():
-            record = self.jobs[job]
-            if decision := self._decide(record, now):
-                effects.append(self._dispatch(record, decision, now))
-        while index and index.free and (first := queue.first()):
-            decision = self._decide(self.jobs[first], now)
-            if decision is None:
-                break  # cannot happen: whoever is in a line has no file yet, so any free slot will do
+        effects += [
+            self._dispatch(self.jobs[job], decision, now)
+            for job in queue.front()
+            if index and index.free and (decision := self._decide(index, self.jobs[job], now))
+        ]
+        # whoever is in a line has no file yet, so any free slot will do for the first
+        while index and index.free and (first := queue.first()) and (decision := self._decide(index, self.jobs[first], now)):
             effects.append(self._dispatch(self.jobs[first], decision, now))
         if not queue:
             del self.queues[model]
@@ -185,11 +182,8 @@ class Board:
             self.queues[model] = FairQueue(self.counters.key)
         return self.queues[model]
 
-    def _decide(self, record: JobRecord, now: float) -> Decision | None:
+    def _decide(self, index: ModelIndex, record: JobRecord, now: float) -> Decision | None:
         """Rather not a worker that just lost this job; but if there is no other, that one again."""
-        index = self.fleet.index(record.order.model)
-        if index is None or not index.free:
-            return None
         cached = self.fleet.prefixes.cached(record.prefix) if record.prefix else {}
         avoid = frozenset(record.losses)
         decision = index.decide(self._ask(record, avoid), cached, now)
@@ -236,9 +230,9 @@ class Board:
         record.pledge = 0.0
         for queue in self.queues.values():
             queue.fell(record.order.account)
-        if record.decision is not None:
-            settle(record.decision, record.cost - record.charged)
-            record.decision = None
+        assert record.decision is not None, "a job that runs was decided on"
+        settle(record.decision, record.cost - record.charged)
+        record.decision = None
         if worker is None or not self.fleet.release(worker, record.order.job):
             return []
         return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]

@@ -63,10 +63,11 @@ class Counters:
     def enter(self, account: AccountId) -> None:
         """One more job of the account waits or runs."""
         tab = self._tab(account)
-        tab.jobs += 1
-        if tab.jobs > 1:
+        if tab.jobs:
+            tab.jobs += 1
             return
         least = self._least_active()
+        tab.jobs = 1
         tab.counter = max(tab.counter, self._floor if least is None else least)
         if not tab.heaped:
             tab.heaped = True

@@ -188,8 +188,9 @@ class Fleet:
 
     def owed(self) -> tuple[Owed, ...]:
         """What has changed enough to be kept, of those who are here and those who left."""
-        places = [place for index in self._indexes.values() for place in index.places.values()]
-        return self.away.owed(places)
+        indexes = self._indexes.values()
+        here = {holder: place.deficit_ns - index.mean_ns for index in indexes for holder, place in index.places.items()}
+        return self.away.owed(here)
 
     def age(self, factor: float) -> None:
         """All deficits shrink; by the factor 1 only their mean is worked out."""

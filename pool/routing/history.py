@@ -1,10 +1,12 @@
 """What became of a job, told to whoever asked it: who served it and why, and who lost it and why. Never its text."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from iamine.ids import JobId, WorkerId
+from pool.routing.types import Segment
 
 Loss = Literal[
     "lost link",
@@ -39,6 +41,19 @@ class Takeover:
     after_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What is kept of a request, of all its choices together: why its last worker, its longest wait, and each takeover
+    with its choice."""
+
+    reason: str = ""
+    waited_s: float = 0.0
+    takeovers: tuple[tuple[int, Takeover], ...] = ()
+
+
+UNTOLD = Story()
+
+
 @dataclass(slots=True)
 class History:
     """One job. `asked_at` and `since` (when the present wait began) are monotonic seconds."""
@@ -53,11 +68,14 @@ class History:
     cached_tokens: int = 0
     over: bool = False
     takeovers: list[Takeover] = field(default_factory=list)
+    givers: list[tuple[WorkerId, int]] = field(default_factory=list)
 
     def sent(self, worker: WorkerId, reason: str, now: float) -> None:
         """A worker got it."""
         self.waited_s += max(0.0, now - self.since)
         self.worker, self.reason = worker, reason
+        if not self.givers or self.givers[-1][0] != worker:
+            self.givers = [*self.givers[1 - MOST_TAKEOVERS :], (worker, self.tokens)]
 
     def lost(self, why: Loss, now: float) -> None:
         """Its worker is lost to it; it waits again."""
@@ -65,6 +83,12 @@ class History:
             found = Takeover(worker=self.worker, token=self.tokens, why=why, after_s=round(now - self.asked_at, 3))
             self.takeovers = [*self.takeovers[1 - MOST_TAKEOVERS :], found]
         self.worker, self.since = None, now
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Who gave which tokens, in order; a worker that gave none is left out."""
+        stops = [start for _, start in self.givers[1:]] + [self.tokens]
+        pairs = zip(self.givers, stops, strict=False)
+        return tuple(Segment(worker=worker, start=start, stop=stop) for (worker, start), stop in pairs if stop > start)
 
     def waiting_s(self, now: float) -> float:
         """Seconds without a worker by now, all waits together."""
@@ -92,6 +116,24 @@ class Histories:
         if len(self._ended) > MOST_ENDED:
             self._ended.popitem(last=False)
 
-    def of(self, job: JobId) -> History | None:
-        """The job's, if it lives or has not been over for long."""
+    def of(self, job: JobId) -> tuple[History, ...]:
+        """Those of a request's choices (`job`, or `job.0`, `job.1` ...) that live or have not been over for long."""
+        single = self._of(job)
+        if single is not None:
+            return (single,)
+        found: list[History] = []
+        while (history := self._of(JobId(f"{job}.{len(found)}"))) is not None:
+            found.append(history)
+        return tuple(found)
+
+    def _of(self, job: JobId) -> History | None:
         return self._live.get(job) or self._ended.get(job)
+
+
+def story(choices: Sequence[History], now: float) -> Story:
+    """What is to be kept of them."""
+    return Story(
+        reason=next((one.reason for one in reversed(choices) if one.reason), ""),
+        waited_s=round(max((one.waiting_s(now) for one in choices), default=0.0), 3),
+        takeovers=tuple((number, one) for number, history in enumerate(choices) for one in history.takeovers),
+    )

@@ -220,7 +220,9 @@ class ModelIndex:
                 most, chosen_wait_s, chosen = deficit_ns, wait_s, first
         known = [one for one in known if one[0] <= limit_s]
         most = max([most, *(place.deficit_ns for _, _, place in known)])
-        tied = [(-tokens, -p.deficit_ns, wait_s, p.worker, p) for wait_s, tokens, p in known if p.deficit_ns >= most - NEAR_TIE_NS]
+        tied = [
+            (-tokens, -p.deficit_ns, wait_s, p.worker, p) for wait_s, tokens, p in known if p.deficit_ns >= most - NEAR_TIE_NS
+        ]
         tokens = 0
         if tied:
             tokens, _, chosen_wait_s, _, chosen = min(tied)

@@ -1,7 +1,7 @@
 """What outlives a link: the deficits of workers that left, and which deficits are to be written down."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from iamine.ids import WorkerId
@@ -51,10 +51,9 @@ class Away:
         self._new.discard(holder)
         return new
 
-    def owed(self, here: Iterable[Place]) -> tuple[Owed, ...]:
-        """All that is to be written."""
-        now = {(place.worker, place.offer.file_sha256): place.deficit_ns for place in here}  # the mean is near 0 by `age`
-        found = [(holder, ns) for holder, ns in now.items() if abs(ns - self._written.get(holder, 0)) >= WORTH_NS]
+    def owed(self, here: Mapping[Holder, int]) -> tuple[Owed, ...]:
+        """All that is to be written, given the deficits (in nanoseconds) of those who are here."""
+        found = [(holder, ns) for holder, ns in here.items() if abs(ns - self._written.get(holder, 0)) >= WORTH_NS]
         gone = [(holder, place.deficit_ns) for holder, place in self._left.items()]
         return tuple(Owed(worker=worker, file_sha256=file, deficit_s=ns / NS) for (worker, file), ns in found + gone)
 

@@ -66,8 +66,8 @@ class Scheduler:
         """About how long one more job of the model would wait, None when nobody knows."""
         return self._board.wait_s(model)
 
-    def history(self, job: JobId) -> History | None:
-        """What became of a job that lives, or has not been over for long."""
+    def histories(self, job: JobId) -> tuple[History, ...]:
+        """What became of a request's choices that live, or have not been over for long."""
         return self._board.histories.of(job)
 
     @property
@@ -269,7 +269,9 @@ class Scheduler:
         state = self._board.fleet.get(worker)
         return self._fill(state, now) if state else []
 
-    def _lose(self, record: JobRecord, now: float, why: Loss = "lost link", *, blame: bool = True, told: bool = False) -> list[Effect]:
+    def _lose(
+        self, record: JobRecord, now: float, why: Loss = "lost link", *, blame: bool = True, told: bool = False
+    ) -> list[Effect]:
         """Back into the queue, unless it was lost too often without any progress. `told`: the worker knows already."""
         if blame and record.worker is not None:
             record.losses.append(record.worker)

@@ -1,12 +1,13 @@
 """The record of every job: who asked which model, how it ended, and which worker gave which tokens. No text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from pool.errors import NotFound
+from pool.routing.history import UNTOLD, Story, Takeover
 from pool.routing.types import Segment
 from pool.store import queries
 from pool.store.database import Connection, Database
@@ -17,7 +18,7 @@ Status = Literal["running", "complete", "cut", "failed", "void", "lost"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """A job as it is kept; `segments` in the order of the answer's tokens."""
+    """A job as it is kept; `segments` in the order of the answer's tokens, `takeovers` each with its choice."""
 
     job: JobId
     account: AccountId
@@ -27,7 +28,13 @@ class JobRecord:
     completion_tokens: int
     created_at: datetime
     finished_at: datetime | None
+    tier: str
+    degraded: bool
+    tier_reason: str
+    reason: str
+    waited_s: float
     segments: tuple[Segment, ...]
+    takeovers: tuple[tuple[int, Takeover], ...]
 
 
 class Jobs:
@@ -37,20 +44,43 @@ class Jobs:
         self._database = database
         self._sql = queries.load("jobs")
 
-    async def begin(self, *, job: JobId, account: AccountId, model: ModelId) -> None:
+    async def begin(
+        self,
+        *,
+        job: JobId,
+        account: AccountId,
+        model: ModelId,
+        tier: str = "",
+        degraded: bool = False,
+        tier_reason: str = "",
+    ) -> None:
         """The job runs."""
-        await self._database.transaction(lambda connection: connection.execute(self._sql["insert_job"], job, account, model))
+        values = job, account, model, tier, degraded, tier_reason
+        await self._database.transaction(lambda connection: connection.execute(self._sql["insert_job"], *values))
 
     async def finish(
-        self, *, job: JobId, status: EndStatus, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
+        self,
+        *,
+        job: JobId,
+        status: EndStatus,
+        prompt_tokens: int,
+        completion_tokens: int,
+        segments: Sequence[Segment],
+        story: Story = UNTOLD,
     ) -> None:
         """The job has ended (one told `lost` by a restart may still end). Raises: NotFound, DatabaseAway."""
         legs = [(job, ordinal, s.worker, s.start, s.stop) for ordinal, s in enumerate(segments)]
+        losses = [
+            (job, ordinal, choice, one.worker, one.token, one.why, one.after_s)
+            for ordinal, (choice, one) in enumerate(story.takeovers)
+        ]
+        values = job, status, prompt_tokens, completion_tokens, story.reason, story.waited_s
 
         async def work(connection: Connection) -> None:
-            row = await connection.fetchrow(self._sql["finish_job"], job, status, prompt_tokens, completion_tokens)
+            row = await connection.fetchrow(self._sql["finish_job"], *values)
             if row is not None:
                 await connection.executemany(self._sql["insert_segment"], legs)
+                await connection.executemany(self._sql["insert_takeover"], losses)
             elif await connection.fetchrow(self._sql["find_job"], job) is None:
                 raise NotFound(f"no job {job} was begun", hint="begin() comes before finish()")
 
@@ -65,11 +95,17 @@ class Jobs:
                 return None
             legs = await connection.fetch(self._sql["list_segments"], job)
             segments = tuple(Segment(worker=WorkerId(s["worker"]), start=s["start"], stop=s["stop"]) for s in legs)
+            losses = await connection.fetch(self._sql["list_takeovers"], job)
             fields = dict(row)
-            return JobRecord(job=JobId(fields.pop("id")), segments=segments, **fields)
+            return JobRecord(job=JobId(fields.pop("id")), segments=segments, takeovers=tuple(map(_takeover, losses)), **fields)
 
         return await self._database.transaction(work)
 
     async def lose_running(self) -> int:
         """At the pool's start: the jobs that a crash left running are lost; how many they were."""
         return len(await self._database.transaction(lambda connection: connection.fetch(self._sql["lose_running"])))
+
+
+def _takeover(row: Mapping[str, Any]) -> tuple[int, Takeover]:
+    found = Takeover(worker=WorkerId(row["worker"]), token=row["token"], why=row["why"], after_s=row["after_s"])
+    return row["choice"], found

@@ -35,8 +35,7 @@ class Machine:
     first_job_after_s: list[float] = field(default_factory=list)
     jobs: "dict[JobId, Run]" = field(default_factory=dict)
     jobs_since_join: int = 0
-    passed_over_s: float = 0.0  # of its own capacity: what others got that it could have had, since it joined
-    longest_passed_over_s: float = 0.0  # before the first job after a join
+    passed_over_s: float = 0.0  # of its own capacity: what others got that a newcomer could have had before its first job
 
 
 @dataclass
@@ -114,7 +113,7 @@ class FairWorld:
 
     def join(self, worker: WorkerId) -> None:
         machine = self.machines[worker]
-        machine.present, machine.joined_at, machine.jobs_since_join, machine.passed_over_s = True, self.now, 0, 0.0
+        machine.present, machine.joined_at, machine.jobs_since_join = True, self.now, 0
         self.take(self.scheduler.on_worker(worker, (machine.offer,), self.now))
         self._beat(worker, machine.joined_at)
 
@@ -178,16 +177,15 @@ class FairWorld:
         expected = cost(unread, min(asked.answer, USUAL_OUTPUT_TOKENS))
         for name, part in run.shares.items():
             other = self.machines[name]
-            if not other.jobs_since_join:
+            if not other.first_job_after_s:
                 other.passed_over_s += expected * part / capacity(other.offer)
-                other.longest_passed_over_s = max(other.longest_passed_over_s, other.passed_over_s)
         machine.jobs[send.job] = run
         if not machine.jobs_since_join:
             machine.first_job_after_s.append(self.now - machine.joined_at)
         machine.jobs_since_join += 1
         if send.epoch == 1:
-            history = self.scheduler.history(send.job)
-            self.waited[asked.order.account].append(history.waited_s if history else 0.0)
+            (history,) = self.scheduler.histories(send.job)
+            self.waited[asked.order.account].append(history.waited_s)
         self.moved += send.epoch > 1
         self.later(0.05, lambda: self._start(send.worker, run))
 

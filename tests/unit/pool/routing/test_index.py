@@ -87,7 +87,9 @@ def test_a_decision_equals_the_full_scan_on_a_thousand_random_states() -> None:
             assert found == (None if expected is None else expected.worker), f"seed {seed}, ask {ask}"
             if decision is None or expected is None:
                 continue
-            assert (decision.wait_s, decision.deficit_ns) == (pytest.approx(expected.wait_s), expected.deficit_ns), f"seed {seed}"
+            assert (decision.wait_s, decision.deficit_ns) == (pytest.approx(expected.wait_s), expected.deficit_ns), (
+                f"seed {seed}"
+            )
             decided += 1
             prefixes += decision.cached_tokens > 0
             charge(decision, draw.uniform(1, 2000))
@@ -184,7 +186,12 @@ def test_a_deficit_is_bounded_and_goes_along_when_a_worker_changes() -> None:
     index.seat(place, running=0, backlog_tokens=0, usable=False)
     assert not index.free and index.jobs_per_s == 0.0 and place.deficit_ns == -LIMIT_NS
     index.seat(place, running=0, backlog_tokens=0, usable=True)
+    other = seated(index, "b", place.offer, deficit_s=600.0)
+    other.shift(LIMIT_NS)
+    place.shift(0)
+    assert place.capacity < other.capacity * 1.01 and place.deficit_ns == -other.deficit_ns
     index.age(0.5)
+    assert index.drop((WorkerId("b"), "f")).deficit_ns == LIMIT_NS // 2
     assert index.drop((WorkerId("a"), "f")).deficit_ns == -LIMIT_NS // 2
     assert not index.places and index.jobs_per_s == 0.0
 
