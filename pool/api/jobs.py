@@ -3,7 +3,6 @@
 from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
-from iamine.ids import JobId
 from pool.api.auth import account_of
 from pool.api.desk import Desk
 from pool.dispatch.jobs import JobView
@@ -17,7 +16,7 @@ def routes(desk: Desk) -> Blueprint:
 
     async def one(request: Request, job: str) -> HTTPResponse:
         account = await account_of(desk.keys, request)
-        return raw(to_json(told(await desk.jobs.view(JobId(job), account))), content_type=JSON)
+        return raw(to_json(told(await desk.jobs.view(job, account))), content_type=JSON)
 
     blueprint = Blueprint("jobs")
     blueprint.add_route(one, "/v1/jobs/<job:str>", methods=["GET", "HEAD"], ignore_body=True)

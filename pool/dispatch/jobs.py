@@ -105,11 +105,13 @@ class Jobs:
     def __init__(self, finder: Finder, hub: Histories) -> None:
         self._finder, self._hub = finder, hub
 
-    async def view(self, job: JobId, account: AccountId) -> JobView:
-        """The account's own job. Raises NotFound, Unavailable."""
+    async def view(self, name: str, account: AccountId) -> JobView:
+        """The account's own job, by its id or by its answer's (`chatcmpl-...`). Raises NotFound, Unavailable."""
+        _, dash, rest = name.partition("-")
+        job = JobId(f"job_{rest}" if dash else name)
         kept = await self._finder.find(job) if len(job) <= LONGEST_ID and job.isascii() else None
         if kept is None or kept.account != account:
-            raise NotFound(f"There is no job '{job[:LONGEST_ID]}' of yours.", param="job", code="job_not_found")
+            raise NotFound(f"There is no job '{name[:LONGEST_ID]}' of yours.", param="job", code="job_not_found")
         view = _stored(kept)
         live = self._hub.histories(job) if kept.status == "running" else ()
         return _with(view, live, self._hub.monotonic()) if live else view

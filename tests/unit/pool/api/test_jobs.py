@@ -16,6 +16,7 @@ async def test_an_answers_job_is_told_without_its_text() -> None:
         assert (told["tier"], told["tier_reason"], told["degraded"]) == ("micro", "asked by name", False)
         assert told["usage"] == {key: answer["usage"][key] for key in ("prompt_tokens", "completion_tokens", "total_tokens")}
         assert told["segments"] == [{"worker": "wrk_fake", "from": 0, "to": 2}] and told["takeovers"] == []
+        assert (await http.get(f"/v1/jobs/{answer['id']}")).json() == told
         assert told["finished_at"] >= told["created_at"]
         assert "secret" not in reply.text and "Hello" not in reply.text
 
