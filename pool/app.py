@@ -24,6 +24,8 @@ from pool.api.listener import Listener
 from pool.api.ports import App
 from pool.api.settings import Settings
 from pool.config import PoolConfig
+from pool.dispatch.fairness import Fairness, Usage
+from pool.dispatch.jobs import Jobs, Told
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch, Limits
 from pool.errors import PoolError
@@ -63,9 +65,18 @@ class Pool:
         async with contextlib.AsyncExitStack() as stack:
             store = await self._open_store(stack)
             await store.jobs.lose_running()
-            hub = await self._open_hub(store)
+            scheduler = Scheduler(max_queue=self._config.max_queue)
+            fairness = Fairness(
+                fleet=scheduler.fleet,
+                counters=scheduler.counters,
+                kept=store.fairness,
+                standing=Usage(store.fairness.spent),
+            )
+            await fairness.begin()
+            stack.push_async_callback(fairness.keep)
+            hub = await self._open_hub(store, scheduler, fairness)
             stack.callback(hub.close)
-            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits(), routing=self._routing())
+            dispatch = Dispatch(hub=hub, records=Told(store.jobs, hub), limits=self._limits(), routing=self._routing())
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
             listener = await self._listen(hub, dispatch, store, readiness)
@@ -77,6 +88,8 @@ class Pool:
             log.info("pool %s serves at %s", __version__, base_url)
             ticker = asyncio.create_task(_tick(hub))
             stack.callback(ticker.cancel)
+            keeper = asyncio.create_task(fairness.run())
+            stack.callback(keeper.cancel)
             await self._stopping.wait()
             log.info("stopping")
             hub.close()
@@ -92,17 +105,17 @@ class Pool:
         stack.push_async_callback(store.close)
         return store
 
-    async def _open_hub(self, store: Store) -> Hub:
+    async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> Hub:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
         return Hub(
             identity=load_or_create(self._config.data_path / "pool.key"),
             name=self._config.name,
-            scheduler=Scheduler(max_queue=self._config.max_queue),
+            scheduler=scheduler,
             catalogue=catalogue,
             monotonic=time.monotonic,
             wall=time.time,
             random_bytes=secrets.token_bytes,
-            on_hello=lambda worker, hello: self._soon(_remember(store, catalogue, worker, hello)),
+            on_hello=lambda worker, hello: self._soon(_remember(store, fairness, catalogue, worker, hello)),
         )
 
     async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, readiness: "Readiness") -> Listener:
@@ -112,6 +125,7 @@ class Pool:
             dispatch=dispatch,
             keys=store.accounts,
             hub=hub,
+            jobs=Jobs(store.jobs, hub),
             health=readiness,
             settings=self._settings(),
             counters=lambda: dataclasses.asdict(hub.tally),
@@ -187,9 +201,10 @@ async def _tick(hub: Hub) -> None:
         hub.tick()
 
 
-async def _remember(store: Store, catalogue: Catalogue, worker: WorkerId, hello: Hello) -> None:
+async def _remember(store: Store, fairness: Fairness, catalogue: Catalogue, worker: WorkerId, hello: Hello) -> None:
     """What a hello tells goes into the database; its absence never touches the link."""
     try:
+        await fairness.joined(worker)
         await store.workers.seen(worker=worker, public_key=hello.worker_key, name=hello.name, hardware=hello.hardware)
         await store.models.seen(catalogue.cards(time.monotonic()))
     except PoolError as error:

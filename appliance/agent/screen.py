@@ -126,6 +126,8 @@ def panel(status: Status, why: str) -> Panel:
     line, colour = link_line(status.link)
     table.add_row("pool", Text(line, style=colour))
     table.add_row("work", counts(status).removeprefix("jobs: "))
+    if status.standing:
+        table.add_row("waits", Text(status.standing))
     return Panel(table, title="IAMINE worker", title_align="left", expand=False)
 
 

@@ -91,3 +91,4 @@ class Status:
     tokens: int
     rate_tps: float
     draining: bool
+    standing: str = ""  # why the pool gives no job, in its own words

@@ -7,8 +7,9 @@ import msgspec
 
 from appliance.agent.throughput import Throughput
 from appliance.agent.types import Linked, LinkState, Snapshot, Status, Unlinked
-from iamine.ids import JobId
+from iamine.ids import JobId, ModelId
 from iamine.wire.messages import (
+    MAX_MODELS,
     Cancel,
     Drain,
     Embedded,
@@ -21,6 +22,7 @@ from iamine.wire.messages import (
     ModelOffer,
     Models,
     Progress,
+    Standing,
     Started,
     Step,
 )
@@ -69,6 +71,7 @@ class Worker:
         self._jobs: set[tuple[JobId, int]] = set()
         self._link: LinkState | None = None
         self._pool_drains = False
+        self._standings: dict[ModelId, Standing] = {}
         self._leaving = False
         self._throughput = Throughput()
         self._last_step_s = 0.0
@@ -93,7 +96,7 @@ class Worker:
         load = running / slots if slots else 0.0
         return Snapshot(hardware=self._hardware, offers=offers, running=running, ready=ready, load=round(load, 3))
 
-    def heard(self, message: Job | Cancel | Drain) -> None:
+    def heard(self, message: Job | Cancel | Drain | Standing) -> None:
         """A message of the pool."""
         match message:
             case Job():
@@ -103,6 +106,8 @@ class Worker:
             case Drain():
                 self._pool_drains = True
                 self._say(f"the pool drains this worker{': ' + message.reason if message.reason else ''}")
+            case Standing():
+                self._stands(message)
 
     def linked(self, state: LinkState) -> None:
         """The link changed. When it is lost the running jobs are stopped: the pool goes on with them elsewhere."""
@@ -110,6 +115,7 @@ class Worker:
         match state:
             case Linked():
                 self._pool_drains = False
+                self._standings.clear()
                 self._say(f"linked to {state.pool or 'the pool'} ({state.fingerprint}) as {state.worker}")
             case Unlinked():
                 self._say(f"{state.reason}; next try in {state.retry_in_s:.0f} s")
@@ -148,6 +154,7 @@ class Worker:
             tokens=self._tokens,
             rate_tps=self._throughput.rate_tps,
             draining=self._leaving or self._pool_drains,
+            standing="" if self._jobs else "; ".join(standing_line(one) for one in self._standings.values()),
         )
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
@@ -164,6 +171,14 @@ class Worker:
             self._jobs.add((job.job, job.epoch))
             self._engines.submit(job)
             self._changed()
+
+    def _stands(self, standing: Standing) -> None:
+        """Why no job comes; said aloud only where the volunteer can do something about it."""
+        before = self._standings.get(standing.model)
+        if len(self._standings) < MAX_MODELS or before is not None:
+            self._standings[standing.model] = standing
+        if standing.reason == "slow" and (before is None or before.reason != "slow"):
+            self._say(standing_line(standing))
 
     def _refuse(self, job: Job, code: Literal["draining", "model_missing"], message: str) -> None:
         self._send(Failed(job=job.job, epoch=job.epoch, code=code, message=message, retryable=True))
@@ -211,3 +226,10 @@ class Worker:
     def _changed(self) -> None:
         if self._channel:
             self._channel.changed()
+
+
+def standing_line(standing: Standing) -> str:
+    """Why no job comes, in the pool's words, and what the worker is owed."""
+    what = standing.text[:200] or f"no job for {standing.model} ({standing.reason[:40]})"
+    owed = f" (owed {standing.deficit_s:.0f} s of work)" if standing.deficit_s >= 1 else ""
+    return f"{what}{owed}"

@@ -235,6 +235,18 @@ class Cancel(Message, frozen=True, kw_only=True, omit_defaults=True, tag="cancel
     epoch: int
 
 
+class Standing(Message, frozen=True, kw_only=True, omit_defaults=True, tag="standing"):
+    """Pool -> worker, when it changes: why it has no job for a model, and what it is owed, in seconds of its own capacity.
+
+    `reason` is a code (`idle`, `turn`, `slow`, `not_ready`, `draining`; there may be more), `text` is for a person.
+    """
+
+    model: ModelId
+    deficit_s: float
+    reason: str
+    text: str = ""
+
+
 class Drain(Message, frozen=True, kw_only=True, omit_defaults=True, tag="drain"):
     """Either way: no new jobs on this link; those running end or are moved."""
 
@@ -328,6 +340,6 @@ class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models
 
 
 FromWorker = Knock | Hello | Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain | Goodbye
-FromPool = Challenge | Welcome | Job | Cancel | Drain | Goodbye
+FromPool = Challenge | Welcome | Job | Cancel | Drain | Standing | Goodbye
 EngineIn = Job | Cancel
 EngineOut = Started | Progress | Step | Finished | Embedded | Failed

@@ -33,6 +33,7 @@ from iamine.wire.messages import (
     ModelOffer,
     Models,
     Progress,
+    Standing,
     Started,
     Step,
     Welcome,
@@ -75,7 +76,7 @@ class Accepted:
 class Working:
     """Worker's end: something to do."""
 
-    message: Job | Cancel | Drain
+    message: Job | Cancel | Drain | Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +161,7 @@ class WorkerSession:
                     heartbeat_busy_s=message.heartbeat_busy_s,
                     heartbeat_idle_s=message.heartbeat_idle_s,
                 )
-            case Job() | Cancel() | Drain():
+            case Job() | Cancel() | Drain() | Standing():
                 self._expect(State.OPEN, type(message).__name__.lower())
                 return Working(message=message)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from pool.api import answers, embeddings, errors, messages, models, pages, replies, responses
+from pool.api import jobs as jobs_room
 from pool.api.desk import Desk
 from pool.api.gate import Gate
 from pool.api.health import routes as health_routes
@@ -11,6 +12,7 @@ from pool.api.metrics import Metrics
 from pool.api.ports import App, Counters, Health, HubView, Keys
 from pool.api.settings import Settings, sanic_config
 from pool.api.watch import Watch
+from pool.dispatch.jobs import Jobs
 from pool.dispatch.service import Dispatch
 from pool.routing.admission import Admission
 
@@ -25,6 +27,7 @@ def attach(
     dispatch: Dispatch,
     keys: Keys,
     hub: HubView,
+    jobs: Jobs,
     health: Health,
     settings: Settings,
     counters: Counters = _no_counters,
@@ -41,6 +44,7 @@ def attach(
         dispatch=dispatch,
         keys=keys,
         hub=hub,
+        jobs=jobs,
         health=health,
         settings=settings,
         gate=Gate(settings.concurrent_per_key, admission),
@@ -50,6 +54,6 @@ def attach(
     )
     errors.install(app)
     replies.install(app, origins=settings.cors_origins, metrics=metrics, gate=desk.gate)
-    for room in (answers, responses, messages, embeddings, models, pages):
+    for room in (answers, responses, messages, embeddings, models, jobs_room, pages):
         app.blueprint(room.routes(desk))
     app.blueprint(health_routes(desk))

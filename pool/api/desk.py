@@ -7,6 +7,7 @@ from pool.api.metrics import Metrics
 from pool.api.ports import Health, HubView, Keys
 from pool.api.settings import Settings
 from pool.api.watch import Watch
+from pool.dispatch.jobs import Jobs
 from pool.dispatch.service import Dispatch
 
 
@@ -17,6 +18,7 @@ class Desk:
     dispatch: Dispatch
     keys: Keys
     hub: HubView
+    jobs: Jobs
     health: Health
     settings: Settings
     gate: Gate

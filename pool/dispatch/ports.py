@@ -36,7 +36,16 @@ class Hub(Protocol):
 class Records(Protocol):
     """What is kept of a job: never its text."""
 
-    async def begin(self, *, job: JobId, account: AccountId, model: ModelId) -> None:
+    async def begin(
+        self,
+        *,
+        job: JobId,
+        account: AccountId,
+        model: ModelId,
+        tier: str = "",
+        degraded: bool = False,
+        tier_reason: str = "",
+    ) -> None:
         """Raises Unavailable when the database stays away."""
 
     async def finish(

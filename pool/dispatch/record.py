@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from iamine.ids import AccountId, JobId, ModelId
 from pool.dispatch.ports import Records, Status
 from pool.errors import PoolError
+from pool.openai.types import Chosen
 from pool.routing.types import Segment
+
+BY_NAME = Chosen(tier="", degraded=False, reason="")
 
 log = logging.getLogger("iamine.pool.dispatch")
 
@@ -33,11 +36,28 @@ class Background:
 class Record:
     """The record of one job."""
 
-    def __init__(self, records: Records, background: Background, *, job: JobId, account: AccountId, model: ModelId) -> None:
+    def __init__(
+        self,
+        records: Records,
+        background: Background,
+        *,
+        job: JobId,
+        account: AccountId,
+        model: ModelId,
+        chosen: Chosen = BY_NAME,
+    ) -> None:
         self._records = records
         self._background = background
         self._job = job
-        self._begin = background.add(asyncio.create_task(records.begin(job=job, account=account, model=model)))
+        begin = records.begin(
+            job=job,
+            account=account,
+            model=model,
+            tier=chosen.tier,
+            degraded=chosen.degraded,
+            tier_reason=chosen.reason,
+        )
+        self._begin = background.add(asyncio.create_task(begin))
         self._finish: asyncio.Task[None] | None = None
 
     async def begun(self) -> None:

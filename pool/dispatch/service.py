@@ -86,7 +86,8 @@ class Dispatch:
         """Submit and record at once: the record's round trip costs no time to the first token."""
         card, chosen = routed
         streams = self._submit(orders)
-        record = Record(self._records, self._background, job=asker.job, account=asker.account, model=card.model)
+        told = self._records, self._background
+        record = Record(*told, job=asker.job, account=asker.account, model=card.model, chosen=chosen)
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
         )

@@ -23,6 +23,7 @@ from iamine.wire.messages import (
     Models,
     Progress,
     SequenceStep,
+    Standing,
     Started,
     Step,
 )
@@ -33,7 +34,21 @@ from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
 from pool.hub.stream import Stream
 from pool.hub.tally import Tally
-from pool.routing.effects import COUNTS, Breach, CancelAt, Effect, Evict, RefusalCode, Refuse, Send, Stale, Verdict, Wait
+from pool.routing.effects import (
+    COUNTS,
+    Breach,
+    CancelAt,
+    Effect,
+    Evict,
+    Inform,
+    RefusalCode,
+    Refuse,
+    Send,
+    Stale,
+    Verdict,
+    Wait,
+)
+from pool.routing.history import History
 from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder, ModelCard, Prefilled
 
@@ -93,6 +108,10 @@ class Hub:
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait, None when nobody knows."""
         return self._scheduler.wait_s(model)
+
+    def histories(self, job: JobId) -> tuple[History, ...]:
+        """What became of a request's choices that live, or have not been over for long."""
+        return self._scheduler.histories(job)
 
     @property
     def workers(self) -> int:
@@ -202,7 +221,8 @@ class Hub:
                 for sequence in sequences:
                     self._stepped(link, worker, sequence, now)
             case Started():
-                if self._counts(self._scheduler.on_started(worker, message.job, message.epoch, now)):
+                read = message.prompt_tokens, message.cached_tokens
+                if self._counts(self._scheduler.on_started(worker, message.job, message.epoch, now, *read)):
                     journal = self._journals[message.job]
                     journal.stream.put(journal.begun(worker, message))
             case Progress():
@@ -285,8 +305,7 @@ class Hub:
                 case Send():
                     self._send(effect)
                 case CancelAt(worker=worker, job=job, epoch=epoch):
-                    if worker in self._links:
-                        self._links[worker].send(Cancel(job=job, epoch=epoch))
+                    self._inform(worker, Cancel(job=job, epoch=epoch))
                 case Wait(job=job, queued=queued):
                     if job in self._journals:
                         self._journals[job].stream.put(queued)
@@ -299,6 +318,14 @@ class Hub:
                     log.warning("worker %s: %s: %s", worker, code, reason)
                     if worker in self._links:
                         self._end(self._links[worker], code, reason, retry_after_s=1.0)
+                case Inform(standing=one):
+                    self._inform(
+                        one.worker, Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text)
+                    )
+
+    def _inform(self, worker: WorkerId, message: Cancel | Standing) -> None:
+        if worker in self._links:
+            self._links[worker].send(message)
 
     def _send(self, send: Send) -> None:
         journal, link = self._journals.get(send.job), self._links.get(send.worker)

@@ -1,27 +1,36 @@
 """The board: every job that is not over, who holds it, and the moves that the scheduler makes on it."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
-from pool.routing.choose import Choice, choose
+from pool.routing.choose import Ask
+from pool.routing.counters import Counters
+from pool.routing.credit import charge, settle
 from pool.routing.effects import CancelAt, Effect, RefusalCode, Refuse, Send
 from pool.routing.fleet import Fleet
+from pool.routing.history import Histories, History, Loss
+from pool.routing.index import Decision, ModelIndex
 from pool.routing.lifecycle import JobState, JobStep, step
+from pool.routing.places import Places
+from pool.routing.prefix import Mark, marks
 from pool.routing.queue import FairQueue
+from pool.routing.speeds import USUAL_OUTPUT_TOKENS, cost
 from pool.routing.types import JobOrder, Queued
 
-USUAL_OUTPUT_TOKENS = 256  # for estimates only, when a client asks for as much as there is room for
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class JobRecord:
-    """A job that is not over. `file_sha256` is fixed by the first token; `losses` are the workers lost since progress."""
+    """A job that is not over. `file_sha256` is fixed by the first token; `losses` are the workers lost since progress.
+
+    `decision` is why its worker has it; `charged` and `cost` are what was expected of this worker and what it did, in
+    virtual tokens; `pledge` is what its account still has pledged for it.
+    """
 
     order: JobOrder
     deadline_s: float
     progressed_at: float
+    history: History
     state: JobState = JobState.QUEUED
     epoch: int = 0
     worker: WorkerId | None = None
@@ -31,6 +40,11 @@ class JobRecord:
     begun: bool = False
     losses: list[WorkerId] = field(default_factory=list)
     least_context: int = 0
+    prefix: tuple[Mark, ...] = ()
+    decision: Decision | None = None
+    charged: float = 0.0
+    cost: float = 0.0
+    pledge: float = 0.0
 
 
 class Board:
@@ -40,12 +54,20 @@ class Board:
         self.fleet = Fleet()
         self.jobs: dict[JobId, JobRecord] = {}
         self.queues: dict[ModelId, FairQueue] = {}
-        self._running: dict[tuple[ModelId, AccountId], int] = {}
+        self.counters = Counters()
+        self.histories = Histories()
+        self.places = Places()
 
-    def enter(self, record: JobRecord) -> None:
+    def enter(self, order: JobOrder, now: float) -> JobRecord:
         """A new job joins its account's line."""
-        self.jobs[record.order.job] = record
-        self._queue(record.order.model).push(record.order.job, record.order.account)
+        history = self.histories.begin(order.job, now)
+        record = JobRecord(
+            order=order, deadline_s=order.deadline_s, progressed_at=now, history=history, prefix=marks(order.work)
+        )
+        self.jobs[order.job] = record
+        self.counters.enter(order.account)
+        self._queue(order.model).push(order.job, order.account)
+        return record
 
     @property
     def queued(self) -> int:
@@ -64,43 +86,80 @@ class Board:
         records = reversed(self.jobs.values())
         return next(one for one in records if one.order.account == worst and one.state is JobState.QUEUED and not one.epoch)
 
-    def places(self) -> dict[JobId, Queued]:
-        """Where every queued job stands and about how long it will take to be its turn."""
-        return {
-            job: Queued(position=position, estimate_s=self._estimate(model, position))
-            for model, queue in self.queues.items()
-            for position, job in enumerate(queue.order(self._served(model)), start=1)
-        }
+    def place(self, record: JobRecord) -> Queued:
+        """Where a queued job stands and about how long it will take to be its turn."""
+        queue = self.queues[record.order.model]
+        position = self.places.of(record.order.job, queue, self.counters.turn)
+        return Queued(position=position, estimate_s=self._estimate(record.order.model, position))
+
+    def news(self, now: float) -> list[tuple[JobId, Queued]]:
+        """What is to be told to those who wait: to the first of each queue every second, to the rest in turns."""
+        told = self.places.news(self.queues, self.counters.turn, now)
+        return [(job, Queued(position=position, estimate_s=self._estimate(model, position))) for model, job, position in told]
 
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait; None when nobody can serve it or nobody can tell."""
-        queued = len(self.queues.get(model, ()))
-        if not queued and self.fleet.has_room(model):
+        queued, index = len(self.queues.get(model, ())), self.fleet.index(model)
+        if not queued and index is not None and index.free:
             return 0.0
         return self._estimate(model, queued + 1)
 
     def fill(self, model: ModelId, now: float) -> list[Effect]:
         """Give queued jobs of the model to free slots, in fair order, until no slot or no fitting job is left."""
         effects: list[Effect] = []
-        queue = self.queues.get(model)
+        queue, index = self.queues.get(model), self.fleet.index(model)
         if queue is None:
             return effects
-        while sent := self._next(model, queue, now):
-            effects.append(sent)
+        effects += [
+            self._dispatch(self.jobs[job], decision, now)
+            for job in queue.front()
+            if index and index.free and (decision := self._decide(index, self.jobs[job], now))
+        ]
+        # whoever is in a line has no file yet, so any free slot will do for the first
+        while index and index.free and (first := queue.first()) and (decision := self._decide(index, self.jobs[first], now)):
+            effects.append(self._dispatch(self.jobs[first], decision, now))
         if not queue:
             del self.queues[model]
         return effects
 
-    def requeue(self, record: JobRecord) -> list[Effect]:
+    # ---- what a worker does with a job -----------------------------------------------------------------------------------
+
+    def started(self, record: JobRecord, prompt_tokens: int, cached_tokens: int) -> None:
+        """The prompt is tokenised: the account is charged for it once, the worker is credited for what it has to read."""
+        record.begun = True
+        known = prompt_tokens if record.decision is None else min(prompt_tokens, record.decision.place.offer.context_tokens)
+        unread = max(0, known - cached_tokens)
+        record.cost += unread
+        if not record.history.prompt_tokens:
+            record.history.prompt_tokens, record.history.cached_tokens = known, min(known, cached_tokens)
+            self._charge(record, unread)
+
+    def wrote(self, record: JobRecord, count: int) -> None:
+        """So many more tokens were accepted."""
+        record.tokens += count
+        record.history.tokens = record.tokens
+        record.cost += cost(0, count)
+        self._charge(record, cost(0, count))
+        worker = record.worker
+        if worker is not None and self.fleet.read(worker, record.order.job):
+            self.fleet.prefixes.remember((worker, record.file_sha256), record.prefix)
+
+    def _charge(self, record: JobRecord, amount: float) -> None:
+        record.pledge = self.counters.charge(record.order.account, amount, record.pledge)
+
+    # ---- ends ------------------------------------------------------------------------------------------------------------
+
+    def requeue(self, record: JobRecord, why: Loss, now: float) -> list[Effect]:
         """Its worker is lost to it: back to the front of the queue, the file fixed once a token has come."""
         effects = self._leave_worker(record)
+        record.history.lost(why, now)
         record.state = step(record.state, JobStep.LOSE)
         if not record.tokens:
             record.file_sha256 = ""
         self._queue(record.order.model).push(record.order.job, record.order.account, front=True)
         return effects
 
-    def end(self, record: JobRecord, event: JobStep) -> list[Effect]:
+    def end(self, record: JobRecord, event: JobStep, now: float) -> list[Effect]:
         """The job is over; a worker that still does it is told to stop unless it finished by itself."""
         effects = self._leave_worker(record) if record.state is JobState.RUNNING else []
         record.state = step(record.state, event)
@@ -108,93 +167,77 @@ class Board:
         if queue is not None:
             queue.remove(record.order.job)
         del self.jobs[record.order.job]
+        self.counters.leave(record.order.account)
+        self.histories.end(record.order.job, now)
         return [] if event is JobStep.FINISH else effects
 
-    def refuse(self, record: JobRecord, code: RefusalCode, message: str) -> list[Effect]:
+    def refuse(self, record: JobRecord, code: RefusalCode, message: str, now: float) -> list[Effect]:
         """The job is over with an error."""
-        return [*self.end(record, JobStep.REFUSE), Refuse(job=record.order.job, code=code, message=message)]
+        return [*self.end(record, JobStep.REFUSE, now), Refuse(job=record.order.job, code=code, message=message)]
+
+    # ---- inside ----------------------------------------------------------------------------------------------------------
 
     def _queue(self, model: ModelId) -> FairQueue:
-        return self.queues.setdefault(model, FairQueue())
+        if model not in self.queues:
+            self.queues[model] = FairQueue(self.counters.key)
+        return self.queues[model]
 
-    def _served(self, model: ModelId) -> "_Served":
-        return _Served(self._running, model)
-
-    def _next(self, model: ModelId, queue: FairQueue, now: float) -> Send | None:
-        if not queue or not self.fleet.has_room(model):
-            return None
-        for job in queue.order(self._served(model)):
-            record = self.jobs[job]
-            choice = self._choose(record)
-            if choice is not None:
-                queue.remove(job)
-                return self._dispatch(record, choice, now)
-        return None
-
-    def _choose(self, record: JobRecord) -> Choice | None:
+    def _decide(self, index: ModelIndex, record: JobRecord, now: float) -> Decision | None:
         """Rather not a worker that just lost this job; but if there is no other, that one again."""
+        cached = self.fleet.prefixes.cached(record.prefix) if record.prefix else {}
         avoid = frozenset(record.losses)
-        return self._choose_without(record, avoid) or (self._choose_without(record, frozenset()) if avoid else None)
+        decision = index.decide(self._ask(record, avoid), cached, now)
+        return index.decide(self._ask(record, frozenset()), cached, now) if decision is None and avoid else decision
 
-    def _choose_without(self, record: JobRecord, avoid: frozenset[WorkerId]) -> Choice | None:
-        candidates = self.fleet.candidates(
-            record.order.model, file_sha256=record.file_sha256, least_context=record.least_context, avoid=avoid
-        )
-        return choose(
-            candidates,
+    def _ask(self, record: JobRecord, avoid: frozenset[WorkerId]) -> Ask:
+        return Ask(
             prompt_tokens=record.order.estimated_prompt_tokens + record.tokens,
             output_tokens=min(record.order.sampling.max_tokens - record.tokens, USUAL_OUTPUT_TOKENS),
+            file_sha256=record.file_sha256,
+            least_context=record.least_context,
+            avoid=avoid,
         )
 
-    def _dispatch(self, record: JobRecord, choice: Choice, now: float) -> Send:
+    def _dispatch(self, record: JobRecord, decision: Decision, now: float) -> Send:
+        order, offer, worker = record.order, decision.place.offer, decision.place.worker
+        self._queue(order.model).remove(order.job)
         record.state = step(record.state, JobStep.DISPATCH)
         record.epoch += 1
-        record.worker, record.begun, record.progressed_at = choice.worker, False, now
-        record.file_sha256 = choice.offer.file_sha256
-        record.template_sha256 = record.template_sha256 if record.tokens else choice.offer.template_sha256
-        self._count(record, +1)
-        self.fleet.assign(choice.worker, record.order.job, choice.offer.file_sha256, now)
+        record.worker, record.begun, record.progressed_at = worker, False, now
+        record.file_sha256 = offer.file_sha256
+        record.template_sha256 = record.template_sha256 if record.tokens else offer.template_sha256
+        reason = decision.reason
+        record.history.sent(worker, reason, now)
+        ask = self._ask(record, frozenset())
+        unread = max(0, ask.prompt_tokens - decision.cached_tokens)
+        record.decision, record.cost, record.charged = decision, 0.0, cost(unread, ask.output_tokens)
+        record.pledge = self.counters.pledge(order.account, record.charged)
+        charge(decision, record.charged)
+        self.fleet.assign(worker, order.job, offer.file_sha256, now, unread)
         return Send(
-            worker=choice.worker,
-            job=record.order.job,
+            worker=worker,
+            job=order.job,
             epoch=record.epoch,
             file_sha256=record.file_sha256,
             template_sha256=record.template_sha256,
-            reason=choice.reason,
+            reason=reason,
         )
 
     def _leave_worker(self, record: JobRecord) -> list[Effect]:
-        """Free the slot; a worker that is still here is told to stop."""
+        """Free the slot and settle what it cost; a worker that is still here is told to stop."""
         worker, record.worker = record.worker, None
-        self._count(record, -1)
+        self.counters.release(record.order.account, record.pledge)
+        record.pledge = 0.0
+        for queue in self.queues.values():
+            queue.fell(record.order.account)
+        assert record.decision is not None, "a job that runs was decided on"
+        settle(record.decision, record.cost - record.charged)
+        record.decision = None
         if worker is None or not self.fleet.release(worker, record.order.job):
             return []
         return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]
 
-    def _count(self, record: JobRecord, change: int) -> None:
-        key = record.order.model, record.order.account
-        count = self._running.get(key, 0) + change
-        if count:
-            self._running[key] = count
-        else:
-            self._running.pop(key, None)
-
     def _estimate(self, model: ModelId, position: int) -> float | None:
-        """All slots of the model give back about slots / (usual answer / rate) jobs a second; None when nobody serves it."""
-        jobs_per_s = sum(
-            math.sqrt(offer.slots) * offer.decode_tps / USUAL_OUTPUT_TOKENS
-            for state, offer in self.fleet.offering(model)
-            if state.usable
-        )
-        return round(position / jobs_per_s, 1) if jobs_per_s else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """How many jobs of the model an account has running."""
-
-    running: dict[tuple[ModelId, AccountId], int]
-    model: ModelId
-
-    def __call__(self, account: AccountId) -> int:
-        return self.running.get((self.model, account), 0)
+        """All slots of the model give back so many jobs a second; None when nobody serves it."""
+        index = self.fleet.index(model)
+        return round(position / index.jobs_per_s, 1) if index is not None and index.jobs_per_s else None

@@ -1,57 +1,53 @@
-"""Which worker: the least expected wait among those that may take the job."""
+"""Which worker, as a definition: among those near the best expected wait, the one that is owed most work.
 
-import math
+This is the plain scan over everybody. `pool.routing.index` finds the same worker without looking at all of them, and
+a test holds the two together.
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iamine.ids import WorkerId
-from iamine.wire.messages import ModelOffer
 
-UNMEASURED_TPS = 10.0  # a worker that has not measured itself yet is taken for a slow one, so it must prove itself
+NS = 1_000_000_000
+BAND_S = 1.0
+BAND_SHARE = 0.25
+NEAR_TIE_NS = 30 * NS  # 5 % of the largest deficit: so much owed work is passed over for a cached prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a job needs: expected tokens to read and to write, a file if the answer has begun, context, and whom to avoid."""
+
+    prompt_tokens: int
+    output_tokens: int
+    file_sha256: str = ""
+    least_context: int = 0
+    avoid: frozenset[WorkerId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A worker with a free slot for the model; `running` counts the sequences its engine holds now."""
+    """A worker with a free slot that may take the job. `deficit_ns`: nanoseconds of its own capacity that it is owed."""
 
     worker: WorkerId
-    offer: ModelOffer
-    running: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Who gets the job and why, in words for `GET /v1/jobs`."""
-
-    worker: WorkerId
-    offer: ModelOffer
     wait_s: float
-    reason: str
+    deficit_ns: int
+    cached_tokens: int = 0
 
 
-def expected_wait_s(candidate: Candidate, *, prompt_tokens: int, output_tokens: int) -> float:
-    """Seconds until the whole answer: prompt / prefill rate + output / this sequence's share of the decode rate.
-
-    A measured decode rate is that of one sequence alone; continuous batching shares it less than fairly at first
-    (facts: 1 -> 8 sequences gave x 2.5 in all), so the share is taken as rate / sqrt(sequences).
-    """
-    prefill = candidate.offer.prefill_tps or UNMEASURED_TPS
-    decode = candidate.offer.decode_tps or UNMEASURED_TPS
-    return prompt_tokens / prefill + output_tokens * math.sqrt(candidate.running + 1) / decode
+def band_s(best_s: float) -> float:
+    """The longest expected wait that is as good as the best."""
+    return best_s + max(BAND_S, BAND_SHARE * best_s)
 
 
-def choose(candidates: Iterable[Candidate], *, prompt_tokens: int, output_tokens: int) -> Choice | None:
-    """The candidate with the least expected wait; ties go to the one with fewer sequences, then by id."""
-    best: tuple[float, int, WorkerId] | None = None
-    chosen: Candidate | None = None
-    count = 0
-    for candidate in candidates:
-        count += 1
-        wait_s = expected_wait_s(candidate, prompt_tokens=prompt_tokens, output_tokens=output_tokens)
-        rank = (wait_s, candidate.running, candidate.worker)
-        if best is None or rank < best:
-            best, chosen = rank, candidate
-    if best is None or chosen is None:
+def choose(candidates: Iterable[Candidate]) -> Candidate | None:
+    """Of those in the band the largest deficit; the longest cached prefix breaks near-ties, then wait and name."""
+    everybody = list(candidates)
+    if not everybody:
         return None
-    reason = f"least expected wait ({best[0]:.2f} s) of {count} with a free slot"
-    return Choice(worker=chosen.worker, offer=chosen.offer, wait_s=best[0], reason=reason)
+    limit_s = band_s(min(one.wait_s for one in everybody))
+    band = [one for one in everybody if one.wait_s <= limit_s]
+    most = max(one.deficit_ns for one in band)
+    near = [one for one in band if one.cached_tokens and one.deficit_ns >= most - NEAR_TIE_NS]
+    return min(near or band, key=lambda one: (-one.cached_tokens if near else 0, -one.deficit_ns, one.wait_s, one.worker))

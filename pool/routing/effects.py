@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from iamine.ids import JobId, WorkerId
+from pool.routing.standing import Standing
 from pool.routing.types import Queued
 
 RefusalCode = Literal["deadline", "answer_lost", "context_overflow", "bad_request", "queue_full"]
@@ -56,7 +57,14 @@ class Evict:
     reason: str
 
 
-Effect = Send | CancelAt | Wait | Refuse | Evict
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inform:
+    """Tell the worker why it has no job."""
+
+    standing: Standing
+
+
+Effect = Send | CancelAt | Wait | Refuse | Evict | Inform
 
 
 @dataclass(frozen=True, slots=True)

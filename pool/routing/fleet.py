@@ -1,38 +1,72 @@
-"""The workers as the scheduler sees them: what each offers, holds and last said."""
+"""The workers as the scheduler sees them: what each offers, holds and last said, and what each is owed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from iamine.ids import JobId, ModelId, WorkerId
 from iamine.wire.messages import ModelOffer
-from pool.routing.choose import Candidate
+from pool.routing.index import ModelIndex, Place
+from pool.routing.kept import Away, Owed
+from pool.routing.prefix import Prefixes
 
 STEP_WEIGHT = 0.2  # of the newest decode step in a worker's moving average
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class WorkerState:
-    """One live worker. `running` maps its jobs to the file that serves each; times are monotonic seconds."""
+    """One live worker. `running` maps its jobs to the file that serves each, `held` counts them by file; `unread` are the
+    prompt tokens of those that have no token yet. `changed` is told when it can take more or less work. Times are
+    monotonic seconds.
+    """
 
     worker: WorkerId
     offers: dict[str, ModelOffer]
     heard_at: float
-    ready: bool = True
-    draining: bool = False
+    changed: Callable[["WorkerState"], None]
     running: dict[JobId, str] = field(default_factory=dict)
-    held: dict[str, int] = field(default_factory=dict)  # how many of `running` each file's engine serves
+    held: dict[str, int] = field(default_factory=dict)
+    unread: dict[JobId, int] = field(default_factory=dict)
     busy_since: float = 0.0
     step_s: float = 0.0
     stepped_at: float = 0.0
+    served_at: float = 0.0
+    _ready: bool = True
+    _draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether its engines can take work."""
+        return self._ready
+
+    @ready.setter
+    def ready(self, value: bool) -> None:
+        if value != self._ready:
+            self._ready = value
+            self.changed(self)
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no new jobs."""
+        return self._draining
+
+    @draining.setter
+    def draining(self, value: bool) -> None:
+        if value != self._draining:
+            self._draining = value
+            self.changed(self)
 
     @property
     def usable(self) -> bool:
         """Whether it takes new work."""
-        return self.ready and not self.draining
+        return self._ready and not self._draining
 
     def holds(self, file_sha256: str) -> int:
         """How many sequences this file's engine serves now."""
         return self.held.get(file_sha256, 0)
+
+    def backlog(self, file_sha256: str) -> int:
+        """Prompt tokens that this file's engine has still to read."""
+        return sum(tokens for job, tokens in self.unread.items() if self.running[job] == file_sha256)
 
     def stepped(self, now: float) -> None:
         """A decode step arrived: the moving average of the time between two."""
@@ -47,18 +81,31 @@ class Fleet:
 
     def __init__(self) -> None:
         self._workers: dict[WorkerId, WorkerState] = {}
-        self._by_model: dict[ModelId, set[WorkerId]] = {}
+        self._indexes: dict[ModelId, ModelIndex] = {}
+        self.prefixes = Prefixes()
+        self.away = Away()
 
     def __iter__(self) -> Iterator[WorkerState]:
         return iter(list(self._workers.values()))
+
+    def __len__(self) -> int:
+        return len(self._workers)
 
     def get(self, worker: WorkerId) -> WorkerState | None:
         """The worker while its link lives."""
         return self._workers.get(worker)
 
+    def index(self, model: ModelId) -> ModelIndex | None:
+        """The model's workers; None when nobody offers it."""
+        return self._indexes.get(model)
+
+    def indexes(self, state: WorkerState) -> list[tuple[str, ModelIndex]]:
+        """(file, index of its model) of all that the worker serves."""
+        return [(file, self._indexes[offer.model]) for file, offer in state.offers.items()]
+
     def join(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> WorkerState:
         """A link is open. The worker must not be there yet."""
-        state = WorkerState(worker=worker, offers={}, heard_at=now)
+        state = WorkerState(worker=worker, offers={}, heard_at=now, changed=self.seat, served_at=now)
         self._workers[worker] = state
         self.offer(state, offers)
         return state
@@ -67,17 +114,34 @@ class Fleet:
         """The link is gone; what the worker held is told by the state that is returned."""
         state = self._workers.pop(worker, None)
         if state is not None:
-            self._unindex(state)
+            for file in list(state.offers):
+                self._withdraw(state, file)
         return state
 
     def offer(self, state: WorkerState, offers: tuple[ModelOffer, ...]) -> None:
-        """What the worker serves from now on."""
-        self._unindex(state)
-        state.offers = {offer.file_sha256: offer for offer in offers}
-        for offer in offers:
-            self._by_model.setdefault(offer.model, set()).add(state.worker)
+        """What the worker serves from now on. A file that it served before keeps its deficit."""
+        wanted = {offer.file_sha256: offer for offer in offers}
+        for file, before in list(state.offers.items()):
+            if file not in wanted or wanted[file].model != before.model:
+                self._withdraw(state, file)
+        for file, offer in wanted.items():
+            holder = state.worker, file
+            index = self._indexes.setdefault(offer.model, ModelIndex())
+            if file in state.offers:
+                index.renew(holder, offer)
+            else:
+                index.add(Place(state.worker, offer, self.away.back(holder)))
+            state.offers[file] = offer
+        self.seat(state)
 
-    def assign(self, worker: WorkerId, job: JobId, file_sha256: str, now: float) -> None:
+    def seat(self, state: WorkerState) -> None:
+        """The worker can take more or less than before."""
+        for file, offer in state.offers.items():
+            index = self._indexes[offer.model]
+            place = index.places[state.worker, file]
+            index.seat(place, running=state.holds(file), backlog_tokens=state.backlog(file), usable=state.usable)
+
+    def assign(self, worker: WorkerId, job: JobId, file_sha256: str, now: float, unread_tokens: int = 0) -> None:
         """The worker holds the job from now on; silence counts from its first job."""
         state = self._workers[worker]
         if not state.running:
@@ -85,55 +149,64 @@ class Fleet:
             state.stepped_at = 0.0
         state.running[job] = file_sha256
         state.held[file_sha256] = state.holds(file_sha256) + 1
+        state.unread[job] = unread_tokens
+        state.served_at = now
+        self.seat(state)
+
+    def read(self, worker: WorkerId, job: JobId) -> bool:
+        """The job has tokens, so its prompt is read; true the first time it is told."""
+        state = self._workers[worker]
+        if job not in state.unread:
+            return False
+        del state.unread[job]
+        self.seat(state)
+        return True
 
     def release(self, worker: WorkerId, job: JobId) -> bool:
         """The worker no longer holds the job; False when the worker itself is gone."""
         state = self._workers.get(worker)
         if state is None:
             return False
+        state.unread.pop(job, None)
         state.held[state.running.pop(job)] -= 1
+        self.seat(state)
         return True
 
     def offering(self, model: ModelId) -> Iterator[tuple[WorkerState, ModelOffer]]:
         """Every worker and file that serves the model, busy or not."""
-        for worker in sorted(self._by_model.get(model, ())):
+        index = self._indexes.get(model)
+        for worker, file in sorted(index.places) if index else ():
             state = self._workers[worker]
-            for offer in state.offers.values():
-                if offer.model == model:
-                    yield state, offer
+            yield state, state.offers[file]
 
-    def has_room(self, model: ModelId) -> bool:
-        """Whether any job of the model could go to some worker now."""
-        for worker in self._by_model.get(model, ()):
-            state = self._workers[worker]
-            if state.usable:
-                for offer in state.offers.values():
-                    if offer.model == model and state.holds(offer.file_sha256) < offer.slots:
-                        return True
-        return False
+    # ---- what is owed -------------------------------------------------------------------------------------------------
 
-    def candidates(
-        self, model: ModelId, *, file_sha256: str, least_context: int, avoid: frozenset[WorkerId]
-    ) -> list[Candidate]:
-        """Who can take a job now: alive, ready, a free slot, the same file if the answer has begun, context enough.
+    def restore(self, worker: WorkerId, deficits_ns: Mapping[str, int]) -> None:
+        """What the worker was owed when it was last here, by file; what it has gained since it joined is added."""
+        state = self._workers.get(worker)
+        for file, deficit_ns in deficits_ns.items():
+            if state is not None and file in state.offers and self.away.is_new((worker, file)):
+                self._indexes[state.offers[file].model].places[worker, file].shift(deficit_ns)
 
-        In no order.
-        """
-        workers = self._workers
-        return [
-            Candidate(worker=worker, offer=offer, running=held)
-            for worker in self._by_model.get(model, ())
-            if (state := workers[worker]).usable and worker not in avoid
-            for offer in state.offers.values()
-            if offer.model == model
-            and file_sha256 in ("", offer.file_sha256)
-            and offer.context_tokens >= least_context
-            and (held := state.holds(offer.file_sha256)) < offer.slots
-        ]
+    def owed(self) -> tuple[Owed, ...]:
+        """What has changed enough to be kept, of those who are here and those who left."""
+        indexes = self._indexes.values()
+        here = {holder: place.deficit_ns - index.mean_ns for index in indexes for holder, place in index.places.items()}
+        return self.away.owed(here)
 
-    def _unindex(self, state: WorkerState) -> None:
-        for model in {offer.model for offer in state.offers.values()}:
-            workers = self._by_model[model]
-            workers.discard(state.worker)
-            if not workers:
-                del self._by_model[model]
+    def age(self, factor: float) -> None:
+        """All deficits shrink; by the factor 1 only their mean is worked out."""
+        for index in self._indexes.values():
+            if factor == 1.0:
+                index.level()
+            else:
+                index.age(factor)
+
+    def _withdraw(self, state: WorkerState, file: str) -> None:
+        offer = state.offers.pop(file)
+        index = self._indexes[offer.model]
+        holder = state.worker, file
+        self.away.left(holder, index.drop(holder))
+        self.prefixes.forget(holder)
+        if not index.places:
+            del self._indexes[offer.model]

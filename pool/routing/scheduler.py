@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from iamine.ids import JobId, ModelId, WorkerId
 from iamine.wire.messages import EmbeddingWork, Failed, ModelOffer
 from pool.routing.board import Board, JobRecord
-from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Effect, Evict, Verdict, Wait
-from pool.routing.fleet import WorkerState
+from pool.routing.counters import Counters
+from pool.routing.deficit import Ageing
+from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Effect, Evict, Inform, Verdict, Wait
+from pool.routing.fleet import Fleet, WorkerState
+from pool.routing.history import LOSSES, History, Loss
 from pool.routing.lifecycle import JobState, JobStep
+from pool.routing.standing import Standings
 from pool.routing.types import JobOrder
 
 
@@ -40,13 +44,15 @@ class Scheduler:
         self.patience = patience or Patience()
         self._max_queue = max_queue
         self._board = Board()
+        self._standings = Standings()
         self._ticked_at: float | None = None
+        self._ageing = Ageing()
 
     # ---- to look at, not to act on ------------------------------------------------------------------------------------
 
     @property
     def workers(self) -> int:
-        return sum(1 for _ in self._board.fleet)
+        return len(self._board.fleet)
 
     @property
     def queued(self) -> int:
@@ -59,6 +65,20 @@ class Scheduler:
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait, None when nobody knows."""
         return self._board.wait_s(model)
+
+    def histories(self, job: JobId) -> tuple[History, ...]:
+        """What became of a request's choices that live, or have not been over for long."""
+        return self._board.histories.of(job)
+
+    @property
+    def fleet(self) -> Fleet:
+        """The workers, and what they are owed: to be kept and restored."""
+        return self._board.fleet
+
+    @property
+    def counters(self) -> Counters:
+        """What accounts were served: to be kept and restored."""
+        return self._board.counters
 
     def offering(self, model: ModelId) -> list[ModelOffer]:
         """What live workers offer under this name."""
@@ -90,7 +110,7 @@ class Scheduler:
         effects: list[Effect] = []
         for job, file in list(state.running.items()):
             if file not in state.offers:
-                effects += self._lose(self._board.jobs[job], now)
+                effects += self._lose(self._board.jobs[job], now, "model dropped")
         return effects + self._fill(state, now)
 
     def on_heartbeat(self, worker: WorkerId, ready: bool, now: float) -> list[Effect]:
@@ -107,26 +127,25 @@ class Scheduler:
         if state is not None:
             state.draining = True
 
-    def on_worker_gone(self, worker: WorkerId, now: float) -> list[Effect]:
+    def on_worker_gone(self, worker: WorkerId, now: float, why: Loss = "lost link") -> list[Effect]:
         """Its link is closed: what it held goes on elsewhere."""
         state = self._board.fleet.leave(worker)
         effects: list[Effect] = []
         for job in state.running if state else ():
-            effects += self._lose(self._board.jobs[job], now)
+            effects += self._lose(self._board.jobs[job], now, why)
         return effects
 
     # ---- jobs ---------------------------------------------------------------------------------------------------------
 
     def on_job(self, order: JobOrder, now: float) -> list[Effect]:
         """A client wants an answer: it is sent at once or told to wait. A queue too long sheds a job of who floods it."""
-        record = JobRecord(order=order, deadline_s=order.deadline_s, progressed_at=now)
-        self._board.enter(record)
+        record = self._board.enter(order, now)
         effects = self._board.fill(order.model, now)
         if self._board.queued > self._max_queue and record.state is JobState.QUEUED:
             message = f"{self._max_queue} requests wait already, and no key has more of them than this one"
-            effects += self._board.refuse(self._board.excess(order.account), "queue_full", message)
+            effects += self._board.refuse(self._board.excess(order.account), "queue_full", message, now)
         if record.state is JobState.QUEUED:
-            effects.append(Wait(job=order.job, queued=self._board.places()[order.job]))
+            effects.append(Wait(job=order.job, queued=self._board.place(record)))
         return effects
 
     def on_cancel(self, job: JobId, now: float) -> list[Effect]:
@@ -134,20 +153,27 @@ class Scheduler:
         record = self._board.jobs.get(job)
         if record is None:
             return []
-        return [*self._board.end(record, JobStep.CANCEL), *self._board.fill(record.order.model, now)]
+        return [*self._board.end(record, JobStep.CANCEL, now), *self._board.fill(record.order.model, now)]
 
-    def on_started(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> Verdict:
-        """The prompt is tokenised."""
+    def on_started(
+        self, worker: WorkerId, job: JobId, epoch: int, now: float, prompt_tokens: int = 0, cached_tokens: int = 0
+    ) -> Verdict:
+        """The prompt is tokenised: so many tokens, of which so many need not be read. Told again it counts once."""
         record = self._current(worker, job, epoch, now)
         if record is None:
             return STALE
-        record.begun = True
+        if not record.begun:
+            self._board.started(record, prompt_tokens, cached_tokens)
         record.progressed_at = now
         return COUNTS
 
     def on_progress(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> Verdict:
         """Some more of the prompt is read."""
-        return self.on_started(worker, job, epoch, now)
+        record = self._current(worker, job, epoch, now)
+        if record is None:
+            return STALE
+        record.progressed_at = now
+        return COUNTS
 
     def on_tokens(self, worker: WorkerId, job: JobId, epoch: int, index: int, count: int, now: float) -> Verdict:
         """`count` tokens from `index` on have come."""
@@ -160,7 +186,7 @@ class Scheduler:
             return Breach(f"token {index} of {job} came when token {record.tokens} was next")
         if record.tokens + count > record.order.sampling.max_tokens:
             return Breach(f"more than the {record.order.sampling.max_tokens} tokens asked for in {job}")
-        record.tokens += count
+        self._board.wrote(record, count)
         record.progressed_at = now
         record.losses.clear()
         return COUNTS
@@ -178,14 +204,14 @@ class Scheduler:
             return STALE, []
         if not record.begun or tokens != record.tokens:
             return Breach(f"{job} finished after {tokens} tokens when {record.tokens} have come"), []
-        return COUNTS, [*self._board.end(record, JobStep.FINISH), *self._fill_worker(worker, now)]
+        return COUNTS, [*self._board.end(record, JobStep.FINISH, now), *self._fill_worker(worker, now)]
 
     def on_embedded(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> tuple[Verdict, list[Effect]]:
         """The vectors of a job have come; nothing precedes them."""
         record = self._current(worker, job, epoch, now)
         if record is None:
             return STALE, []
-        return COUNTS, [*self._board.end(record, JobStep.FINISH), *self._fill_worker(worker, now)]
+        return COUNTS, [*self._board.end(record, JobStep.FINISH, now), *self._fill_worker(worker, now)]
 
     def on_failed(self, worker: WorkerId, failed: Failed, now: float) -> tuple[Verdict, list[Effect]]:
         """The worker could not do it: another may, or the request itself is at fault."""
@@ -195,9 +221,10 @@ class Scheduler:
         if failed.code == "context_overflow":
             effects = self._overflowed(record, failed, now)
         elif failed.retryable:
-            effects = self._lose(record, now, blame=failed.code in ("engine_lost", "prompt_mismatch"), told=True)
+            blame = failed.code in ("engine_lost", "prompt_mismatch")
+            effects = self._lose(record, now, LOSSES.get(failed.code, "engine lost"), blame=blame, told=True)
         else:
-            effects = [e for e in self._board.refuse(record, "bad_request", failed.message) if not _cancels(e)]
+            effects = [e for e in self._board.refuse(record, "bad_request", failed.message, now) if not _cancels(e)]
         return COUNTS, [*effects, *self._fill_worker(worker, now)]
 
     def on_tick(self, now: float) -> list[Effect]:
@@ -214,7 +241,7 @@ class Scheduler:
             effects += self._silence(state, now)
         for record in list(self._board.jobs.values()):
             effects += self._overdue(record, now)
-        return effects + self._news()
+        return effects + self._news(now)
 
     # ---- decisions ----------------------------------------------------------------------------------------------------
 
@@ -242,16 +269,19 @@ class Scheduler:
         state = self._board.fleet.get(worker)
         return self._fill(state, now) if state else []
 
-    def _lose(self, record: JobRecord, now: float, *, blame: bool = True, told: bool = False) -> list[Effect]:
+    def _lose(
+        self, record: JobRecord, now: float, why: Loss = "lost link", *, blame: bool = True, told: bool = False
+    ) -> list[Effect]:
         """Back into the queue, unless it was lost too often without any progress. `told`: the worker knows already."""
         if blame and record.worker is not None:
             record.losses.append(record.worker)
         if self._is_fruitless(record):
             message = f"{len(record.losses)} attempts on {len(set(record.losses))} workers made no progress"
-            effects = self._board.refuse(record, "answer_lost", message)
+            record.history.lost(why, now)
+            effects = self._board.refuse(record, "answer_lost", message, now)
         else:
             record.deadline_s = max(record.deadline_s, now + self.patience.resume_s)
-            effects = self._board.requeue(record)
+            effects = self._board.requeue(record, why, now)
         kept = [effect for effect in effects if not (told and _cancels(effect))]
         return [*kept, *self._board.fill(record.order.model, now)]
 
@@ -264,8 +294,8 @@ class Scheduler:
         offer = self._offer_of(record)
         record.least_context = (offer.context_tokens if offer else 0) + 1
         if all(other.context_tokens < record.least_context for other in self.offering(record.order.model)):
-            return [e for e in self._board.refuse(record, "context_overflow", failed.message) if not _cancels(e)]
-        return self._lose(record, now, blame=False, told=True)
+            return [e for e in self._board.refuse(record, "context_overflow", failed.message, now) if not _cancels(e)]
+        return self._lose(record, now, "context too small", blame=False, told=True)
 
     def _offer_of(self, record: JobRecord) -> ModelOffer | None:
         state = self._board.fleet.get(record.worker) if record.worker else None
@@ -283,16 +313,17 @@ class Scheduler:
         if silent_s <= limit_s:
             return []
         gone = Evict(worker=state.worker, code="silent", reason=f"nothing heard for {silent_s:.1f} s (limit {limit_s:g} s)")
-        return [gone, *self.on_worker_gone(state.worker, now)]
+        return [gone, *self.on_worker_gone(state.worker, now, "silent")]
 
     def _overdue(self, record: JobRecord, now: float) -> list[Effect]:
         if record.state is JobState.QUEUED:
             if now <= record.deadline_s:
                 return []
-            return self._board.refuse(record, "deadline", f"no worker could serve {record.order.model} before the deadline")
+            message = f"no worker could serve {record.order.model} before the deadline"
+            return self._board.refuse(record, "deadline", message, now)
         if now - record.progressed_at <= self._stall_limit_s(record):
             return []
-        return self._lose(record, now)
+        return self._lose(record, now, "stalled")
 
     def _stall_limit_s(self, record: JobRecord) -> float:
         """Three times the worker's own step time, at least `stall_s`; vectors come all at once, so they may take long."""
@@ -303,8 +334,13 @@ class Scheduler:
         own_s = max(state.step_s if state else 0.0, 1 / offer.decode_tps if offer and offer.decode_tps else 0.0)
         return max(self.patience.stall_s, self.patience.stall_steps * own_s)
 
-    def _news(self) -> list[Effect]:
-        return [Wait(job=job, queued=queued) for job, queued in self._board.places().items()]
+    def _news(self, now: float) -> list[Effect]:
+        """For clients that wait and for workers that do; and deficits grow old."""
+        factor = self._ageing.due(now)
+        if factor is not None:
+            self._board.fleet.age(factor)
+        waits = [Wait(job=job, queued=queued) for job, queued in self._board.news(now)]
+        return [*waits, *(Inform(standing=one) for one in self._standings.news(self._board.fleet, now))]
 
 
 def _cancels(effect: Effect) -> bool:

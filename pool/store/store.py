@@ -3,6 +3,7 @@
 from pool.store.accounts import Accounts
 from pool.store.database import REFUSALS, Database
 from pool.store.errors import DatabaseUnusable
+from pool.store.fairness import Fairness
 from pool.store.jobs import Jobs
 from pool.store.migrate import migrate
 from pool.store.models import Models
@@ -10,11 +11,12 @@ from pool.store.workers import Workers
 
 
 class Store:
-    """Accounts, jobs, models and workers on one database."""
+    """Accounts, fairness, jobs, models and workers on one database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.accounts = Accounts(database)
+        self.fairness = Fairness(database)
         self.jobs = Jobs(database)
         self.models = Models(database)
         self.workers = Workers(database)

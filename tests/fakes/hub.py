@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from iamine.ids import ModelId, WorkerId
+from iamine.ids import JobId, ModelId, WorkerId
 from pool.errors import PoolError
+from pool.routing.history import History
 from pool.routing.types import Begun, Delta, Ended, JobEvent, JobOrder, ModelCard, Segment, Vectors
 
 WORKER = WorkerId("wrk_fake")
@@ -95,6 +96,7 @@ class FakeHub:
         self.workers = 1
         self.waits: dict[ModelId, float | None] = {}
         self.queued = 0
+        self.told: dict[JobId, tuple[History, ...]] = {}
 
     def submit(self, order: JobOrder) -> FakeStream:
         if self.refusal is not None and self.streams:
@@ -108,6 +110,9 @@ class FakeHub:
 
     def wait_s(self, model: ModelId) -> float | None:
         return self.waits.get(model, 0.0)
+
+    def histories(self, job: JobId) -> tuple[History, ...]:
+        return self.told.get(job, ())
 
     def monotonic(self) -> float:
         return self.now

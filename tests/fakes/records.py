@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
 from iamine.ids import AccountId, JobId, ModelId
 from pool.dispatch.ports import Status
 from pool.errors import NotFound, PoolError
+from pool.routing.history import UNTOLD, Story, Takeover
 from pool.routing.types import Segment
 
 KEY = "im_test_key"
+BEGUN_AT = datetime.fromtimestamp(1_700_000_000, tz=timezone.utc)
 ACCOUNT = AccountId("acc_test")
 
 
@@ -24,25 +27,66 @@ class Finished:
     segments: tuple[Segment, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A job as it is found again."""
+
+    job: JobId
+    account: AccountId
+    model: ModelId
+    tier: str
+    degraded: bool
+    tier_reason: str
+    status: str = "running"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    created_at: datetime = BEGUN_AT
+    finished_at: datetime | None = None
+    reason: str = ""
+    waited_s: float = 0.0
+    segments: tuple[Segment, ...] = ()
+    takeovers: tuple[tuple[int, Takeover], ...] = ()
+
+
 class FakeRecords:
     """Begin and finish as the store keeps them; `away` is raised instead, `gate` is waited for in both."""
 
     def __init__(self) -> None:
         self.begun: list[JobId] = []
         self.finished: list[Finished] = []
+        self.kept: dict[JobId, Kept] = {}
         self.away: PoolError | None = None
         self.finish_away: PoolError | None = None
         self.gate: asyncio.Event | None = None
 
-    async def begin(self, *, job: JobId, account: AccountId, model: ModelId) -> None:
+    async def begin(
+        self,
+        *,
+        job: JobId,
+        account: AccountId,
+        model: ModelId,
+        tier: str = "",
+        degraded: bool = False,
+        tier_reason: str = "",
+    ) -> None:
         if self.gate is not None:
             await self.gate.wait()
         if self.away is not None:
             raise self.away
         self.begun.append(job)
+        self.kept[job] = Kept(
+            job=job, account=account, model=model, tier=tier, degraded=degraded, tier_reason=tier_reason
+        )  # fmt: skip
 
     async def finish(
-        self, *, job: JobId, status: Status, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
+        self,
+        *,
+        job: JobId,
+        status: Status,
+        prompt_tokens: int,
+        completion_tokens: int,
+        segments: Sequence[Segment],
+        story: Story = UNTOLD,
     ) -> None:
         if self.gate is not None:
             await self.gate.wait()
@@ -58,6 +102,22 @@ class FakeRecords:
             segments=tuple(segments),
         )
         self.finished.append(done)
+        self.kept[job] = replace(
+            self.kept[job],
+            status=status,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            segments=tuple(segments),
+            reason=story.reason,
+            waited_s=story.waited_s,
+            takeovers=story.takeovers,
+            finished_at=datetime.fromtimestamp(1_700_000_001, tz=timezone.utc),
+        )
+
+    async def find(self, job: JobId) -> Kept | None:
+        if self.away is not None:
+            raise self.away
+        return self.kept.get(job)
 
 
 class FakeKeys:

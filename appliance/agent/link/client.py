@@ -21,7 +21,7 @@ from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlin
 from iamine.identity import Identity, fingerprint
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.errors import WireError
-from iamine.wire.messages import MAX_FRAME_BYTES, NONCE_BYTES, Cancel, Drain, FromWorker, Goodbye, Heartbeat, Job
+from iamine.wire.messages import MAX_FRAME_BYTES, NONCE_BYTES, Cancel, Drain, FromWorker, Goodbye, Heartbeat, Job, Standing
 from iamine.wire.session import Accepted, Challenged, Ended, WorkerSession, Working
 
 HELLO_S = 10.0  # the whole greeting
@@ -51,7 +51,7 @@ class Owner(Protocol):
     def snapshot(self) -> Snapshot:
         """What to tell the pool."""
 
-    def heard(self, message: Job | Cancel | Drain) -> None:
+    def heard(self, message: Job | Cancel | Drain | Standing) -> None:
         """What the pool asks."""
 
     def linked(self, state: LinkState) -> None:

@@ -1,5 +1,6 @@
 """What the volunteer sees."""
 
+import dataclasses
 import io
 from datetime import datetime, timezone
 
@@ -82,3 +83,10 @@ def test_without_a_terminal_lines_are_plain() -> None:
 def test_an_error_is_one_line_with_what_to_try() -> None:
     assert error_line(IamineError("broken", hint="mend it")) == "broken; mend it"
     assert error_line(IamineError("broken")) == "broken"
+
+
+def test_the_panel_says_why_no_job_comes() -> None:
+    out = io.StringIO()
+    shown = dataclasses.replace(status(), standing="others are owed more work")
+    Console(file=out, width=100).print(panel(shown, ""))
+    assert "others are owed more work" in out.getvalue()

@@ -22,6 +22,7 @@ from iamine.wire.messages import (
     Progress,
     Sampling,
     SequenceStep,
+    Standing,
     Started,
     Step,
 )
@@ -212,3 +213,18 @@ def test_before_its_sides_are_there_it_refuses_quietly() -> None:
     worker.linked(LOST)
     assert worker.snapshot().offers == worker.status().models == ()
     assert not worker.snapshot().ready
+
+
+def test_why_no_job_comes_is_shown_while_none_runs_and_told_aloud_when_the_machine_is_too_slow() -> None:
+    bench = Bench()
+    bench.worker.heard(Standing(model=ModelId("tiny"), deficit_s=12.4, reason="turn", text="others are owed more"))
+    assert bench.worker.status().standing == "others are owed more (owed 12 s of work)"
+    said = len(bench.lines)
+    for _ in range(2):
+        bench.worker.heard(Standing(model=ModelId("tiny"), deficit_s=0.0, reason="slow"))
+    assert bench.lines[said:] == ["no job for tiny (slow)"]
+    bench.worker.heard(job())
+    assert bench.worker.status().standing == ""
+    for number in range(100):
+        bench.worker.heard(Standing(model=ModelId(f"m{number}"), deficit_s=0.0, reason="new", text="x"))
+    assert len(bench.worker._standings) == 64, "a pool cannot fill this machine's memory"

@@ -105,6 +105,8 @@ async def test_answers_fit_the_description() -> None:
         fits("MessageRequest", asked | {"max_tokens": 5})
         fits("AnthropicMessage", (await http.post("/v1/messages", json=asked | {"max_tokens": 5})).json())
         fits("AnthropicError", (await http.post("/v1/messages", json={})).json())
+        job = (await http.post("/v1/chat/completions", json=asked)).json()["x_iamine"]["job"]
+        fits("Job", (await http.get(f"/v1/jobs/{job}")).json())
         fits("ModelList", (await http.get("/v1/models")).json())
         fits("Status", (await http.get("/v1/status")).json())
         fits("State", (await http.get("/readyz")).json())

@@ -25,6 +25,7 @@ from iamine.wire.messages import (
     Progress,
     Sampling,
     SequenceStep,
+    Standing,
     Started,
     Step,
 )
@@ -355,3 +356,25 @@ def test_models_from_before_the_restart_are_known_at_once(hub: Hub) -> None:
     catalogue = Catalogue(remembered=hub.models(), created=99, now=0.0)
     assert [card.model for card in catalogue.cards(1.0)] == ["m"]
     assert [link.name for link in hub.links()] == ["fake"]
+
+
+def test_a_worker_without_a_job_is_told_why(hub: Hub, clock: Clock) -> None:
+    worker = FakeWorker(hub).join()
+    for _ in range(2):
+        clock.now += 0.25
+        hub.tick()
+    worker.read()
+    (told,) = worker.work
+    assert isinstance(told, Standing)
+    assert (told.model, told.reason, told.text) == ("m", "idle", "nobody asks for m now")
+
+
+async def test_what_became_of_a_job_is_known_after_its_end(hub: Hub) -> None:
+    worker = FakeWorker(hub).join()
+    stream = hub.submit(order())
+    worker.say(Started(job=J, epoch=1, prompt_tokens=9, cached_tokens=4))
+    worker.say(step(1, 2))
+    worker.say(Finished(job=J, epoch=1, tokens=2, reason="stop"))
+    await read(stream)
+    (history,) = hub.histories(J)
+    assert (history.prompt_tokens, history.cached_tokens, history.tokens, history.over) == (9, 4, 2, True)

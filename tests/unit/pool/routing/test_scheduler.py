@@ -344,3 +344,33 @@ def test_a_message_is_a_job_too(scheduler: Scheduler) -> None:
     import msgspec
 
     running(scheduler, work=ChatWork(messages=msgspec.Raw(b"[]")))
+
+
+def test_progress_with_a_long_prompt_is_no_stall() -> None:
+    scheduler = Scheduler(Patience(late_tick_s=1e9))
+    running(scheduler)
+    for second in range(1, 9):
+        assert scheduler.on_progress(W, J, 1, float(second)) is COUNTS
+        assert not of(CancelAt, scheduler.on_tick(float(second)))
+
+
+def test_why_a_worker_was_chosen_and_why_another_lost_the_job_is_told(scheduler: Scheduler) -> None:
+    running(scheduler)
+    scheduler.on_started(W, J, 1, 0.0, 40, 10)
+    scheduler.on_tokens(W, J, 1, 0, 4, 1.0)
+    scheduler.on_worker(V, (offer(),), 1.0)
+    scheduler.on_worker_gone(W, 2.0)
+    (history,) = scheduler.histories(J)
+    assert [(one.worker, one.token, one.why) for one in history.takeovers] == [(W, 4, "lost link")]
+    assert history.worker == V and history.reason.startswith("the only free worker near the best expected wait (")
+    assert scheduler.histories(K) == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [("draining", "drained"), ("no_slot", "no slot"), ("bad_template", "engine lost"), ("engine_lost", "engine lost")],
+)
+def test_a_failure_is_told_in_words(scheduler: Scheduler, code: str, why: str) -> None:
+    running(scheduler)
+    scheduler.on_failed(W, failed(code=code), 1.0)
+    assert [one.why for one in scheduler.histories(J)[0].takeovers] == [why]

@@ -1,0 +1,76 @@
+"""How fast a worker is, in classes: measured speeds are noisy, and a class lets one figure stand for many workers."""
+
+import math
+from typing import NamedTuple
+
+from iamine.wire.messages import ModelOffer
+
+UNMEASURED_TPS = 10.0  # a worker that has not measured itself yet is taken for a slow one, so it must prove itself
+USUAL_PROMPT_TOKENS = 256
+USUAL_OUTPUT_TOKENS = 256  # for estimates only, when a client asks for as much as there is room for
+OUTPUT_COST = 2.0  # of a written token in virtual tokens, a read one being 1 (VTC, OSDI 2024)
+WRITE_CLASSES = 4  # to a doubling of the decode speed: 19 % each, within the 25 % of the band
+READ_CLASSES = 2  # to a doubling of the prefill speed
+
+
+class Pace(NamedTuple):
+    """Workers of one file that are equally fast now: log2 classes of both speeds, and of the tokens they still have to read."""
+
+    file_sha256: str
+    write: int
+    read: int
+    backlog: int
+
+    @property
+    def write_s(self) -> float:
+        """Seconds for a written token."""
+        return math.exp2(-self.write / WRITE_CLASSES)
+
+    @property
+    def read_s(self) -> float:
+        """Seconds for a read token."""
+        return math.exp2(-self.read / READ_CLASSES)
+
+    @property
+    def backlog_tokens(self) -> float:
+        """Tokens to be read before anything new."""
+        return float(4**self.backlog) if self.backlog else 0.0
+
+
+def pace(offer: ModelOffer, running: int, backlog_tokens: int) -> Pace:
+    """The class of a worker that writes `running` sequences and has so many prompt tokens to read.
+
+    A measured decode rate is that of one sequence alone; continuous batching shares it less than fairly at first
+    (facts: 1 -> 8 sequences gave x 2.5 in all), so the share is taken as rate / sqrt(sequences).
+    """
+    decode_tps = (offer.decode_tps or UNMEASURED_TPS) / math.sqrt(running + 1)
+    return Pace(
+        file_sha256=offer.file_sha256,
+        write=round(WRITE_CLASSES * math.log2(decode_tps)),
+        read=round(READ_CLASSES * math.log2(offer.prefill_tps or UNMEASURED_TPS)),
+        backlog=math.ceil(math.log2(backlog_tokens) / 2) if backlog_tokens > 1 else 0,
+    )
+
+
+def expected_wait_s(pace: Pace, *, prompt_tokens: int, output_tokens: int) -> float:
+    """Seconds until the whole answer: (queued tokens + uncached prompt) / prefill rate + output / decode rate."""
+    return (pace.backlog_tokens + prompt_tokens) * pace.read_s + output_tokens * pace.write_s
+
+
+def capacity(offer: ModelOffer) -> float:
+    """Virtual tokens a second that the worker gives with all slots at usual requests; batching as in `pace`."""
+    prefill_tps, decode_tps = offer.prefill_tps or UNMEASURED_TPS, offer.decode_tps or UNMEASURED_TPS
+    if offer.kind == "embedding":
+        return prefill_tps * math.sqrt(offer.slots)
+    seconds = USUAL_PROMPT_TOKENS / prefill_tps + USUAL_OUTPUT_TOKENS / decode_tps
+    return cost(USUAL_PROMPT_TOKENS, USUAL_OUTPUT_TOKENS) / seconds * math.sqrt(offer.slots)
+
+
+def jobs_per_s(offer: ModelOffer) -> float:
+    """Usual answers a second from all slots; 0 of a worker that has not measured itself."""
+    return math.sqrt(offer.slots) * offer.decode_tps / USUAL_OUTPUT_TOKENS
+
+
+def cost(read_tokens: int, written_tokens: int) -> float:
+    """What so many uncached prompt tokens and written tokens cost, in virtual tokens."""
+    return read_tokens + OUTPUT_COST * written_tokens
