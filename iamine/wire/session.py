@@ -27,12 +27,14 @@ from iamine.wire.messages import (
     Goodbye,
     Hardware,
     Heartbeat,
+    Held,
     Hello,
     Job,
     Knock,
     ModelOffer,
     Models,
     Progress,
+    Resume,
     Started,
     Step,
     Welcome,
@@ -75,7 +77,7 @@ class Accepted:
 class Working:
     """Worker's end: something to do."""
 
-    message: Job | Cancel | Drain
+    message: Job | Cancel | Resume | Drain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +137,14 @@ class WorkerSession:
         self.state = State.KNOCKED
         return Knock(versions=(WIRE_VERSION,), nonce=self._nonce, agent=self._agent)
 
-    def hello(self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str) -> Hello:
+    def hello(
+        self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str, holding: tuple[Held, ...] = ()
+    ) -> Hello:
         """The answer to Challenged. Raises OutOfOrder before it."""
         self._expect(State.HELLO, "hello")
         key = self._identity.public_key
         signature = self._identity.sign(worker_transcript(self._pool_key, key, self._nonce, self._pool_nonce))
-        return Hello(worker_key=key, signature=signature, hardware=hardware, models=models, name=name)
+        return Hello(worker_key=key, signature=signature, hardware=hardware, models=models, name=name, holding=holding)
 
     def receive(self, message: FromPool) -> Challenged | Accepted | Working | Ended:
         """What a message from the pool means now. Raises WireError: say goodbye with its code."""
@@ -160,7 +164,7 @@ class WorkerSession:
                     heartbeat_busy_s=message.heartbeat_busy_s,
                     heartbeat_idle_s=message.heartbeat_idle_s,
                 )
-            case Job() | Cancel() | Drain():
+            case Job() | Cancel() | Resume() | Drain():
                 self._expect(State.OPEN, type(message).__name__.lower())
                 return Working(message=message)
 
