@@ -40,6 +40,7 @@ from iamine.wire.messages import (
     Welcome,
 )
 
+MAX_AGENT_CHARACTERS = 64
 _POOL_CONTEXT = b"iamine wire 1 pool\0"
 _WORKER_CONTEXT = b"iamine wire 1 worker\0"
 
@@ -203,6 +204,7 @@ class PoolSession:
         self._worker_nonce = b""
         self.state = State.NEW
         self.worker: WorkerId | None = None  # proven, once there
+        self.agent = ""  # the worker's program, as it says
 
     def receive(self, message: FromWorker, *, now: float) -> Reply | Introduced | Heard | Ended:
         """What a message from the worker means now (`now`: seconds since 1970). Raises WireError."""
@@ -234,6 +236,7 @@ class PoolSession:
             theirs = ", ".join(str(version) for version in message.versions) or "none"
             raise UnknownVersion(f"this pool speaks wire version {WIRE_VERSION}, the worker {theirs}")
         self._worker_nonce = message.nonce
+        self.agent = message.agent[:MAX_AGENT_CHARACTERS]
         self.state = State.KNOCKED
         key = self._identity.public_key
         signature = self._identity.sign(pool_transcript(key, message.nonce, self._nonce, now))

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
+from pool.routing.adoptions import Holder
 from pool.routing.choose import Choice, choose
 from pool.routing.effects import CancelAt, Effect, RefusalCode, Refuse, Send
 from pool.routing.fleet import Fleet
@@ -31,6 +32,7 @@ class JobRecord:
     begun: bool = False
     losses: list[WorkerId] = field(default_factory=list)
     least_context: int = 0
+    epoch_floor: int = 0
 
 
 class Board:
@@ -42,10 +44,17 @@ class Board:
         self.queues: dict[ModelId, FairQueue] = {}
         self._running: dict[tuple[ModelId, AccountId], int] = {}
 
-    def enter(self, record: JobRecord) -> None:
-        """A new job joins its account's line."""
+    def enter(self, record: JobRecord, *, front: bool = False) -> None:
+        """A new job joins its account's line, or the front of all lines."""
         self.jobs[record.order.job] = record
-        self._queue(record.order.model).push(record.order.job, record.order.account)
+        self._queue(record.order.model).push(record.order.job, record.order.account, front=front)
+
+    def adopt(self, record: JobRecord, holder: Holder) -> None:
+        """A job is known again that its worker never gave up; its slot is taken already."""
+        self.jobs[record.order.job] = record
+        record.state = step(record.state, JobStep.DISPATCH)
+        record.worker, record.epoch, record.file_sha256 = holder.worker, holder.epoch, holder.file_sha256
+        self._count(record, +1)
 
     @property
     def queued(self) -> int:
@@ -148,7 +157,7 @@ class Board:
 
     def _dispatch(self, record: JobRecord, choice: Choice, now: float) -> Send:
         record.state = step(record.state, JobStep.DISPATCH)
-        record.epoch += 1
+        record.epoch = max(record.epoch, record.epoch_floor) + 1
         record.worker, record.begun, record.progressed_at = choice.worker, False, now
         record.file_sha256 = choice.offer.file_sha256
         record.template_sha256 = record.template_sha256 if record.tokens else choice.offer.template_sha256

@@ -31,6 +31,16 @@ class CancelAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Continue:
+    """Ask the worker that holds the job for its tokens from `index` on."""
+
+    worker: WorkerId
+    job: JobId
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Tell the client where its job stands."""
 
@@ -56,7 +66,7 @@ class Evict:
     reason: str
 
 
-Effect = Send | CancelAt | Wait | Refuse | Evict
+Effect = Send | CancelAt | Continue | Wait | Refuse | Evict
 
 
 @dataclass(frozen=True, slots=True)
