@@ -24,6 +24,7 @@ from pool.api.ports import App
 from pool.api.settings import Settings
 from pool.api.workers import workers
 from pool.config import PoolConfig
+from pool.dispatch.keeper import Keeper, Keeping
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch, Limits
 from pool.errors import PoolError
@@ -64,7 +65,10 @@ class Pool:
             await store.jobs.lose_running()
             hub = await self._open_hub(store)
             stack.callback(hub.close)
-            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits(), routing=self._routing())
+            keeper = Keeper(hub=hub, journals=store.journals, keeping=self._keeping())
+            await keeper.expect()
+            stack.push_async_callback(keeper.drain, self._config.shutdown_grace_s / 2)
+            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits(), routing=self._routing(), keeper=keeper)
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
             listener = await self._listen(hub, dispatch, store, readiness)
@@ -73,10 +77,11 @@ class Pool:
             await ensure_owner(store, self._config.data_path, base_url)
             readiness.begun = True
             log.info("pool %s serves at %s", __version__, base_url)
-            ticker = asyncio.create_task(_tick(hub))
-            stack.callback(ticker.cancel)
+            for work in (_tick(hub), keeper.run()):
+                stack.callback(asyncio.create_task(work).cancel)
             await self._stopping.wait()
             log.info("stopping")
+            keeper.close()
             hub.close()
         return 0
 
@@ -92,7 +97,7 @@ class Pool:
 
     async def _open_hub(self, store: Store) -> Hub:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
-        return Hub(
+        hub = Hub(
             identity=load_or_create(self._config.data_path / "pool.key"),
             name=self._config.name,
             scheduler=Scheduler(max_queue=self._config.max_queue),
@@ -100,8 +105,9 @@ class Pool:
             monotonic=time.monotonic,
             wall=time.time,
             random_bytes=secrets.token_bytes,
-            on_hello=lambda worker, hello: self._soon(_remember(store, catalogue, worker, hello)),
+            on_hello=lambda worker, hello: self._soon(_remember(store, catalogue, worker, hello, hub.agent_of(worker))),
         )
+        return hub
 
     async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, readiness: "Readiness") -> Listener:
         app: App = Sanic("iamine-pool", configure_logging=False)
@@ -121,6 +127,9 @@ class Pool:
 
     def _limits(self) -> Limits:
         return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)
+
+    def _keeping(self) -> Keeping:
+        return Keeping(hold_s=self._config.hold_s, grace_s=self._config.client_grace_s, resume_s=self._config.resume_s)
 
     def _routing(self) -> Routing:
         return Routing(
@@ -176,10 +185,12 @@ async def _tick(hub: Hub) -> None:
         hub.tick()
 
 
-async def _remember(store: Store, catalogue: Catalogue, worker: WorkerId, hello: Hello) -> None:
+async def _remember(store: Store, catalogue: Catalogue, worker: WorkerId, hello: Hello, agent: str) -> None:
     """What a hello tells goes into the database; its absence never touches the link."""
     try:
-        await store.workers.seen(worker=worker, public_key=hello.worker_key, name=hello.name, hardware=hello.hardware)
+        await store.workers.seen(
+            worker=worker, public_key=hello.worker_key, name=hello.name, hardware=hello.hardware, agent=agent
+        )
         await store.models.seen(catalogue.cards(time.monotonic()))
     except PoolError as error:
         log.warning("worker %s is not recorded: %s", worker, error)

@@ -138,9 +138,7 @@ class WorkerSession:
         self.state = State.KNOCKED
         return Knock(versions=(WIRE_VERSION,), nonce=self._nonce, agent=self._agent)
 
-    def hello(
-        self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str, holding: tuple[Held, ...] = ()
-    ) -> Hello:
+    def hello(self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str, holding: tuple[Held, ...] = ()) -> Hello:
         """The answer to Challenged. Raises OutOfOrder before it."""
         self._expect(State.HELLO, "hello")
         key = self._identity.public_key

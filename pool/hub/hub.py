@@ -303,11 +303,9 @@ class Hub:
                 case Send():
                     self._send(effect)
                 case CancelAt(worker=worker, job=job, epoch=epoch):
-                    if worker in self._links:
-                        self._links[worker].send(Cancel(job=job, epoch=epoch))
+                    self._tell(worker, Cancel(job=job, epoch=epoch))
                 case Continue(worker=worker, job=job, epoch=epoch, index=index):
-                    if worker in self._links:
-                        self._links[worker].send(Resume(job=job, epoch=epoch, index=index))
+                    self._tell(worker, Resume(job=job, epoch=epoch, index=index))
                 case Wait(job=job, queued=queued):
                     if job in self._journals:
                         self._journals[job].stream.put(queued)
@@ -320,6 +318,10 @@ class Hub:
                     log.warning("worker %s: %s: %s", worker, code, reason)
                     if worker in self._links:
                         self._end(self._links[worker], code, reason, retry_after_s=1.0)
+
+    def _tell(self, worker: WorkerId, message: Cancel | Resume) -> None:
+        if worker in self._links:
+            self._links[worker].send(message)
 
     def _send(self, send: Send) -> None:
         journal, link = self._journals.get(send.job), self._links.get(send.worker)

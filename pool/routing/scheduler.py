@@ -304,7 +304,7 @@ class Scheduler:
         holder = self._adoptions.taken(record.order.job)
         record.tokens, record.epoch_floor = len(resumed.ids), resumed.epoch + UNTOLD_EPOCHS
         record.template_sha256 = resumed.template_sha256
-        if holder is not None and holder.has(record.tokens) and holder.file_sha256 == (resumed.file_sha256 or holder.file_sha256):
+        if holder is not None and holder.has(record.tokens) and resumed.file_sha256 in ("", holder.file_sha256):
             record.epoch_floor += holder.epoch
             self._board.adopt(record, holder)
             return [Continue(worker=holder.worker, job=holder.job, epoch=holder.epoch, index=record.tokens)]

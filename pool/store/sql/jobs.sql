@@ -17,4 +17,7 @@ SELECT id, account, model, status, prompt_tokens, completion_tokens, created_at,
 SELECT worker, start, stop FROM job_segment WHERE job = $1 ORDER BY ordinal
 
 -- name: lose_running
-UPDATE job SET status = 'lost', finished_at = now() WHERE status = 'running' RETURNING id
+UPDATE job SET status = 'lost', finished_at = now()
+ WHERE status = 'running'
+   AND id NOT IN (SELECT job FROM kept_answer WHERE NOT over AND expires_at > now())
+RETURNING id

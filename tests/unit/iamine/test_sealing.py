@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iamine.sealing import NONCE_BYTES, PAD_BYTES, Secret, SealBroken
+from iamine.sealing import NONCE_BYTES, PAD_BYTES, SealBroken, Secret
 
 NONCE = bytes(range(NONCE_BYTES))
 
@@ -20,7 +20,12 @@ def test_what_was_sealed_opens_again(plain: bytes, place: str, nonce: bytes) -> 
 
 @pytest.mark.parametrize(
     ("secret", "purpose", "record", "place"),
-    [("x", "journal", "job_1", "0"), ("s", "other", "job_1", "0"), ("s", "journal", "job_2", "0"), ("s", "journal", "job_1", "1")],
+    [
+        ("x", "journal", "job_1", "0"),
+        ("s", "other", "job_1", "0"),
+        ("s", "journal", "job_2", "0"),
+        ("s", "journal", "job_1", "1"),
+    ],
 )
 def test_nothing_else_opens_it(secret: str, purpose: str, record: str, place: str) -> None:
     sealed = Secret(b"s").box("journal", "job_1").seal(b"hello", "0", NONCE)
