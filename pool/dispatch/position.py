@@ -19,7 +19,10 @@ _ID = re.compile(r"([\w.-]{1,80}):(\d{1,9}(?:\.\d{1,9})*):([0-9a-f]{8}(?:\.[0-9a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """How far one choice was read: its tokens, and the CRC-32 of all that was shown of it."""
+    """How far one choice was read: its tokens then, and the CRC-32 of all that was shown of it.
+
+    Tokens that come at once may show several things one after the other, so the place is at `tokens` or before.
+    """
 
     tokens: int
     crc: int
@@ -91,17 +94,15 @@ class Seek:
     def split(self, delta: ChoiceDelta, tokens: int) -> tuple[ChoiceDelta | None, ChoiceDelta | None]:
         """What of the delta was seen, and what is new; the choice has `tokens` tokens by now. Raises ResumeMismatch."""
         place = self._place
-        if place is not None and tokens >= place.tokens and self.trace.crc == place.crc:
+        if place is not None and self.trace.crc == place.crc:
             self._place = place = None
         if place is None:
             self.trace.add(delta)
             return None, delta
-        if tokens < place.tokens:
-            self.trace.add(delta)
-            return delta, None
-        self._reached = tokens if self._reached is None else self._reached
-        if tokens > self._reached:
+        if self._reached is not None and tokens > self._reached:
             raise _mismatch()
+        if tokens >= place.tokens:
+            self._reached = tokens
         return self._within(delta, place)
 
     def ended(self) -> None:
@@ -111,7 +112,7 @@ class Seek:
         self._place = None
 
     def _within(self, delta: ChoiceDelta, place: Place) -> tuple[ChoiceDelta | None, ChoiceDelta | None]:
-        """The place is in this delta, or in another one of the same tokens."""
+        """The place may be in this delta."""
         text = delta.reasoning or delta.content
         for end in range(1, len(text)):
             if delta.call is not None:

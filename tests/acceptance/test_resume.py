@@ -48,20 +48,23 @@ class Reader:
         self.connections += 1
         body = {"stream": True, **self.body}
         pending, marks = "", 0
-        with contextlib.suppress(httpx.HTTPError):
-            with httpx.stream("POST", self.house.url + self.path, json=body, headers=self.headers(), timeout=60) as response:
-                self.status = response.status_code
-                if response.status_code != 200:
-                    self.errors.append(json.loads(response.read())["error"])
-                    return
-                for event in _events(response):
-                    pending += self._taken(event)
-                    if "id" in event or self.done or self.name is None:
-                        self.text, pending = self.text + pending, ""
-                        self.last_id = event.get("id", self.last_id)
-                        marks += 1
-                        if stop_after is not None and marks >= stop_after:
-                            return
+        url = self.house.url + self.path
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            httpx.stream("POST", url, json=body, headers=self.headers(), timeout=60) as response,
+        ):
+            self.status = response.status_code
+            if response.status_code != 200:
+                self.errors.append(json.loads(response.read())["error"])
+                return
+            for event in _events(response):
+                pending += self._taken(event)
+                if "id" in event or self.done or self.name is None:
+                    self.text, pending = self.text + pending, ""
+                    self.last_id = event.get("id", self.last_id)
+                    marks += 1
+                    if stop_after is not None and marks >= stop_after:
+                        return
 
     def _taken(self, event: dict[str, str]) -> str:
         data = event.get("data", "")
@@ -158,7 +161,9 @@ async def test_a_killed_pools_clients_go_on_where_they_were(house: House) -> Non
     assert all(reader.done and reader.connections >= 2 for reader in named)
     for reader in named:
         spans = reader.x_iamine["segments"]
-        assert len(spans) == 1, f"the worker itself went on: {spans}"
+        assert len(spans) == 1, spans
+    metrics = httpx.get(f"{house.url}/metrics", headers=house.headers).text
+    assert "iamine_redispatched_total 0.0" in metrics, "the worker itself went on, and nothing was written twice"
     wait_for(lambda: house.status()["running"] == 0, 20, "no slot stays taken")
     rows = await table(house, "kept_job") + await table(house, "kept_journal")
     assert rows == [], "nothing is left of what was said"
@@ -182,12 +187,9 @@ async def test_with_the_worker_gone_too_another_one_writes_the_tail(house: House
 
 async def test_nothing_in_the_database_can_be_read_and_the_journal_goes_with_the_answer(house: House) -> None:
     slow_house(house)
-    said: Any = [{"role": "user", "content": f"my name is {MARK} and I live in Plonk. count from 1 to 60"}]
-    readers = [Reader(house, greedy(messages=said, max_tokens=100, ignore_eos=True)), Reader(house, greedy())]
-    del readers[0].body["ignore_eos"]
-    readers[0].body["messages"] = [*COUNT[:0], {"role": "system", "content": MARK}, *COUNT]
-    threads = under_way(readers[1:])
-    readers[0].read()
+    said: Any = [{"role": "system", "content": f"This is for {MARK}."}, *COUNT]
+    readers = [Reader(house, greedy(messages=said)), Reader(house, greedy())]
+    threads = under_way(readers)
     deadline = time.monotonic() + 20
     rows = await journal(house)
     while len(rows) < 6 and time.monotonic() < deadline:
@@ -201,6 +203,7 @@ async def test_nothing_in_the_database_can_be_read_and_the_journal_goes_with_the
     for thread in threads:
         thread.join(60)
     assert readers[1].text == COUNTED
+    wait_for(lambda: all(reader.done for reader in readers), 30, "both are whole")
     assert await table(house, "kept_journal") == [] == await table(house, "kept_job")
     assert all("|True||" in row for row in await table(house, "kept_answer")), "only that the keys were used is known"
 
@@ -245,5 +248,4 @@ def test_a_key_belongs_to_one_request(shared: House) -> None:
     assert first.status_code == 200 and first.content == second.content
     other = post(greedy(max_tokens=3), name)
     assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
-    assert post(greedy(), "\x01").status_code == 400 or True
     assert post(greedy(), "x" * 256).json()["error"]["param"] == "Idempotency-Key"
