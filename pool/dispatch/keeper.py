@@ -26,6 +26,7 @@ from pool.routing.types import Standing
 log = logging.getLogger("iamine.pool.dispatch")
 
 Begin = Callable[[Kept], Awaitable[Answer]]
+Later = Callable[[float, Callable[[], None]], object]  # after so many seconds, do this
 LOOK_AGAIN_S = 0.05
 
 
@@ -52,8 +53,11 @@ class Keeping:
 class Keeper:
     """Owns every kept answer. One task writes; nothing here waits on the way of a token."""
 
-    def __init__(self, *, hub: HeldJobs, journals: Journals, keeping: Keeping | None = None) -> None:
+    def __init__(
+        self, *, hub: HeldJobs, journals: Journals, keeping: Keeping | None = None, later: Later | None = None
+    ) -> None:
         self._hub = hub
+        self._later = later or _call_later
         self._journals = journals
         self.keeping = keeping or Keeping()
         self._kept: dict[bytes, Kept] = {}
@@ -181,7 +185,8 @@ class Keeper:
 
     def _leave(self, kept: Kept) -> None:
         """Nobody listens: the job goes on for a while, unless the account has too many of those."""
-        asyncio.get_running_loop().call_later(self.keeping.grace_s, self._forsake, kept, kept.attended)
+        attended = kept.attended
+        self._later(self.keeping.grace_s, lambda: self._forsake(kept, attended))
         account = kept.claim.account
         alone = [one for one in self._kept.values() if one.running and not one.readers and one.claim.account == account]
         for one in alone[: max(0, len(alone) - self.keeping.unattended)]:
@@ -202,7 +207,7 @@ class Keeper:
         kept.ended = True
         kept.cancel()
         if end.status == "complete":
-            asyncio.get_running_loop().call_later(self.keeping.replay_s, self._forget, kept)
+            self._later(self.keeping.replay_s, lambda: self._forget(kept))
         else:
             self._forget(kept)
         return self._soon(self._ending(kept, end))
@@ -318,6 +323,10 @@ class Keeper:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # told to whoever waits for it
+
+
+def _call_later(delay_s: float, act: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_later(delay_s, act)
 
 
 async def _nothing() -> None:

@@ -163,7 +163,7 @@ async def test_a_killed_pools_clients_go_on_where_they_were(house: House) -> Non
         spans = reader.x_iamine["segments"]
         assert len(spans) == 1, spans
     metrics = httpx.get(f"{house.url}/metrics", headers=house.headers).text
-    assert "iamine_redispatched_total 0.0" in metrics, "the worker itself went on, and nothing was written twice"
+    assert "iamine_hub_redispatched_total 0.0" in metrics, "the worker itself went on, and nothing was written twice"
     wait_for(lambda: house.status()["running"] == 0, 20, "no slot stays taken")
     rows = await table(house, "kept_job") + await table(house, "kept_journal")
     assert rows == [], "nothing is left of what was said"
