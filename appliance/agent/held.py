@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from iamine.ids import JobId
-from iamine.wire.messages import Finished, Held, Job, Resume, SequenceStep, Started, Step
+from iamine.wire.messages import MAX_HELD, Finished, Held, Job, Resume, SequenceStep, Started, Step
 
 MAX_BYTES = 8 << 20  # of one job's kept frames, as estimated: over it the oldest go, and what needs them is done again
 JOINED_STEPS = 256  # in one frame when frames are told again: few frames; who cuts too large ones is the link
@@ -99,11 +99,12 @@ class Holds:
 
     def told(self) -> tuple[Held, ...]:
         """What the hello says."""
-        return tuple(
+        told = (
             Held(job=job, epoch=epoch, file_sha256=keep.file_sha256, first=keep.first, tokens=keep.tokens)
             for (job, epoch), keep in self._keeps.items()
             if keep.waiting
         )
+        return tuple(told)[:MAX_HELD]
 
     def resume(self, asked: Resume) -> list[Started | Step | Finished] | None:
         """The frames to tell again; from now on its new ones may be told at once. None when that cannot be done."""

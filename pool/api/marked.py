@@ -22,8 +22,10 @@ class Marked:
         self._resumes = position is not None
         places: list[Place | None] = [None] * answer.choices
         if position is not None:
-            if len(position.places) != answer.choices:
-                raise ResumeMismatch(f"Last-Event-ID tells of {len(position.places)} choices; there are {answer.choices}.")
+            if len(position.places) != answer.choices or not any(place.crc for place in position.places):
+                raise ResumeMismatch(
+                    "No event of this answer had that Last-Event-ID.", hint="Send the request again without Last-Event-ID."
+                )
             places = list(position.places)
         self._seeks = [Seek(place) for place in places]
         self._late: list[ChoiceEnded] = []

@@ -293,10 +293,8 @@ class Scheduler:
         return effects
 
     def _give_up(self, holder: Holder, now: float) -> list[Effect]:
-        """Nobody wants what this worker holds; its slot is free, if it had one."""
-        state = self._board.fleet.get(holder.worker)
-        if state is not None and holder.job in state.running and holder.job not in self._board.jobs:
-            self._board.fleet.release(holder.worker, holder.job)
+        """Nobody wants what this worker holds; its slot is free."""
+        self._board.fleet.release(holder.worker, holder.job)
         return [CancelAt(worker=holder.worker, job=holder.job, epoch=holder.epoch), *self._fill_worker(holder.worker, now)]
 
     def _resume(self, record: JobRecord, resumed: Resumed, now: float) -> list[Effect]:

@@ -12,6 +12,7 @@ from fakes.hub import FakeHub
 from fakes.records import FakeHealth, FakeKeys, FakeRecords
 from pool.api.attach import attach
 from pool.api.settings import Settings
+from pool.dispatch.keeper import Keeper
 from pool.dispatch.service import Dispatch
 
 _names = itertools.count()
@@ -33,10 +34,12 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: Settings | None = None, hub: FakeHub | None = None) -> AsyncIterator[Served]:
+async def served(
+    settings: Settings | None = None, hub: FakeHub | None = None, keeper: Keeper | None = None
+) -> AsyncIterator[Served]:
     """Serve until the block is left."""
     hub, records, health = hub or FakeHub(), FakeRecords(), FakeHealth()
-    dispatch = Dispatch(hub=hub, records=records)
+    dispatch = Dispatch(hub=hub, records=records, keeper=keeper)
     app = Sanic(f"fake_pool_{next(_names)}")
     attach(app, dispatch=dispatch, keys=FakeKeys(), hub=hub, health=health, settings=settings or Settings())
     app.config.TOUCHUP = False  # it rewrites Sanic's classes, which works for one app in a process
