@@ -21,7 +21,8 @@ from pool.routing.choose import NS, Ask, choose
 from pool.routing.credit import charge
 from pool.routing.effects import Send
 from pool.routing.index import ModelIndex, Place
-from pool.routing.scheduler import Patience, Scheduler
+from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder
 
 GATE_US, AIM_US = 100.0, 20.0

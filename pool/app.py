@@ -26,6 +26,7 @@ from pool.api.settings import Settings
 from pool.config import PoolConfig
 from pool.dispatch.fairness import Fairness, Usage
 from pool.dispatch.jobs import Jobs, Told
+from pool.dispatch.keeper import Keeper, Keeping
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch, Limits
 from pool.errors import PoolError
@@ -76,7 +77,11 @@ class Pool:
             stack.push_async_callback(fairness.keep)
             hub = await self._open_hub(store, scheduler, fairness)
             stack.callback(hub.close)
-            dispatch = Dispatch(hub=hub, records=Told(store.jobs, hub), limits=self._limits(), routing=self._routing())
+            keeper = Keeper(hub=hub, journals=store.journals, keeping=self._keeping())
+            await keeper.expect()
+            stack.push_async_callback(keeper.drain, self._config.shutdown_grace_s / 2)
+            records = Told(store.jobs, hub)
+            dispatch = Dispatch(hub=hub, records=records, limits=self._limits(), routing=self._routing(), keeper=keeper)
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
             listener = await self._listen(hub, dispatch, store, readiness)
@@ -86,12 +91,11 @@ class Pool:
             _calm_collector()
             readiness.begun = True
             log.info("pool %s serves at %s", __version__, base_url)
-            ticker = asyncio.create_task(_tick(hub))
-            stack.callback(ticker.cancel)
-            keeper = asyncio.create_task(fairness.run())
-            stack.callback(keeper.cancel)
+            for work in (_tick(hub), fairness.run(), keeper.run()):
+                stack.callback(asyncio.create_task(work).cancel)
             await self._stopping.wait()
             log.info("stopping")
+            keeper.close()
             hub.close()
         return 0
 
@@ -107,7 +111,7 @@ class Pool:
 
     async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> Hub:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
-        return Hub(
+        hub = Hub(
             identity=load_or_create(self._config.data_path / "pool.key"),
             name=self._config.name,
             scheduler=scheduler,
@@ -115,8 +119,11 @@ class Pool:
             monotonic=time.monotonic,
             wall=time.time,
             random_bytes=secrets.token_bytes,
-            on_hello=lambda worker, hello: self._soon(_remember(store, fairness, catalogue, worker, hello)),
+            on_hello=lambda worker, hello: self._soon(
+                _remember(store, fairness, catalogue, worker, hello, hub.agent_of(worker))
+            ),
         )
+        return hub
 
     async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, readiness: "Readiness") -> Listener:
         app: App = Sanic("iamine-pool", configure_logging=False)
@@ -137,6 +144,9 @@ class Pool:
 
     def _limits(self) -> Limits:
         return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)
+
+    def _keeping(self) -> Keeping:
+        return Keeping(hold_s=self._config.hold_s, grace_s=self._config.client_grace_s, resume_s=self._config.resume_s)
 
     def _routing(self) -> Routing:
         return Routing(
@@ -201,11 +211,13 @@ async def _tick(hub: Hub) -> None:
         hub.tick()
 
 
-async def _remember(store: Store, fairness: Fairness, catalogue: Catalogue, worker: WorkerId, hello: Hello) -> None:
+async def _remember(store: Store, fairness: Fairness, catalogue: Catalogue, worker: WorkerId, hello: Hello, agent: str) -> None:
     """What a hello tells goes into the database; its absence never touches the link."""
     try:
         await fairness.joined(worker)
-        await store.workers.seen(worker=worker, public_key=hello.worker_key, name=hello.name, hardware=hello.hardware)
+        await store.workers.seen(
+            worker=worker, public_key=hello.worker_key, name=hello.name, hardware=hello.hardware, agent=agent
+        )
         await store.models.seen(catalogue.cards(time.monotonic()))
     except PoolError as error:
         log.warning("worker %s is not recorded: %s", worker, error)

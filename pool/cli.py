@@ -1,4 +1,4 @@
-"""The pool's commands: `pool` serves, `account create` makes an account with its first key."""
+"""The pool's commands: `pool` serves, `account` makes and lists accounts, and ends their keys."""
 
 import argparse
 import asyncio
@@ -7,15 +7,17 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from iamine.errors import IamineError
 
 if TYPE_CHECKING:
     from pool.config import PoolConfig
-    from pool.store.accounts import NewKey
+    from pool.store.accounts import AccountName, KeyInfo
     from pool.store.store import Store
 
+Result = TypeVar("Result")
+CACHE_S = 30  # Accounts' KeyCache: how long a pool takes a key for good without looking
 OLDEST_PYTHON = (3, 11)
 OPTIONS = ("host", "port", "data_dir", "dsn")
 
@@ -35,13 +37,20 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     _add_where(pool)
     pool.set_defaults(run=serve)
 
-    account = commands.add_parser("account", help="make accounts")
+    account = commands.add_parser("account", help="make and list accounts, end their keys")
     actions = account.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = actions.add_parser("create", help="make an account and print its API key, once")
     create.add_argument("name", metavar="NAME", help="1-64 characters")
     create.add_argument("--json", action="store_true", help="print a JSON object")
     _add_where(create)
     create.set_defaults(run=create_account)
+    listing = actions.add_parser("list", help="the accounts and their keys")
+    revoke = actions.add_parser("revoke", help="end an API key")
+    revoke.add_argument("kid", metavar="KID", help="the key's middle part: im_KID_...; `iamine account list` tells it")
+    for parser, run in ((listing, list_accounts), (revoke, revoke_key)):
+        parser.add_argument("--json", action="store_true", help="print a JSON object")
+        _add_where(parser)
+        parser.set_defaults(run=run)
 
 
 def _add_where(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +93,45 @@ def create_account(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _with_store(config: "PoolConfig", work: "Callable[[Store], Awaitable[NewKey]]") -> "NewKey":
+def list_accounts(options: argparse.Namespace) -> int:
+    """Every account with its keys, oldest first. A key's secret is nowhere."""
+    found = asyncio.run(_with_store(_config(options), _accounts))
+    if options.json:
+        told = [{"account": one.account, "name": one.name, "keys": [_key_json(key) for key in keys]} for one, keys in found]
+        sys.stdout.write(json.dumps({"accounts": told}) + "\n")
+        return 0
+    for one, keys in found:
+        sys.stdout.write(f"{one.name} ({one.account})\n")
+        for key in keys:
+            state = "in force" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d}"
+            used = "never used" if key.last_used is None else f"last used {key.last_used}"
+            sys.stdout.write(f"  {key.kid}  made {key.created_at:%Y-%m-%d}, {used}, {state}\n")
+    return 0
+
+
+def revoke_key(options: argparse.Namespace) -> int:
+    """End the key: a running pool refuses it within half a minute. Exit code 1: there is no such key in force."""
+    kid = options.kid.split("_")[1] if options.kid.startswith("im_") and options.kid.count("_") == 2 else options.kid
+    done = asyncio.run(_with_store(_config(options), lambda store: store.accounts.revoke(kid)))
+    if options.json:
+        sys.stdout.write(json.dumps({"kid": kid, "revoked": done}) + "\n")
+    elif done:
+        sys.stdout.write(f"key {kid} is revoked; a running pool refuses it within {CACHE_S} s\n")
+    if not done:
+        sys.stderr.write(f"error: there is no key {kid} in force\ntry: iamine account list\n")
+    return 0 if done else 1
+
+
+async def _accounts(store: "Store") -> "list[tuple[AccountName, tuple[KeyInfo, ...]]]":
+    return [(one, await store.accounts.keys(one.account)) for one in await store.accounts.names()]
+
+
+def _key_json(key: "KeyInfo") -> dict[str, str | None]:
+    times = {"created_at": key.created_at, "last_used": key.last_used, "revoked_at": key.revoked_at}
+    return {"kid": key.kid} | {name: None if time is None else time.isoformat() for name, time in times.items()}
+
+
+async def _with_store(config: "PoolConfig", work: "Callable[[Store], Awaitable[Result]]") -> "Result":
     from pool.store.embedded import EmbeddedPostgres, running_dsn
     from pool.store.store import open_store
 

@@ -56,6 +56,9 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     plain_deadline_s: Seconds = 100.0
     database_wait_s: Seconds = 15.0
     shutdown_grace_s: Seconds = 5.0
+    hold_s: Seconds = 60.0  # workers go on so long without the pool, with jobs whose client sent an Idempotency-Key
+    client_grace_s: Seconds = 60.0  # such a job goes on so long without its client
+    resume_s: Seconds = 120.0  # its journal outlives the pool for so long
     per_key_concurrency: Count = 64
     max_queue: Count = 10_000
     requests_per_minute: Count = 6000  # of one account

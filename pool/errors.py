@@ -9,7 +9,11 @@ IamineError
     NotFound                     404
       ModelNotFound              404 model_not_found
     MethodNotAllowed             405
+    IdempotencyKeyUsed           409 idempotency_key_used
+    ResumeLost                   409 resume_lost
+    ResumeMismatch               409 resume_mismatch
     PayloadTooLarge              413
+    IdempotencyKeyReused         422 idempotency_key_reused
     RateLimited                  429 rate_limit_exceeded
     Unavailable                  503 (with Retry-After)
       DeadlineExceeded           503 deadline_exceeded
@@ -91,6 +95,38 @@ class PayloadTooLarge(PoolError):
     status = 413
     type = "invalid_request_error"
     code = "payload_too_large"
+
+
+class IdempotencyKeyUsed(PoolError):
+    """The answer to this Idempotency-Key was given, and its text is not kept."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "idempotency_key_used"
+
+
+class IdempotencyKeyReused(PoolError):
+    """This Idempotency-Key came with another request before."""
+
+    status = 422
+    type = "invalid_request_error"
+    code = "idempotency_key_reused"
+
+
+class ResumeLost(PoolError):
+    """The answer that Last-Event-ID names is not here any more."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "resume_lost"
+
+
+class ResumeMismatch(PoolError):
+    """What the client has of an answer is not how it goes on here."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "resume_mismatch"
 
 
 class RateLimited(PoolError):

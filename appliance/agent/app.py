@@ -31,6 +31,7 @@ LOCK_NAME = "worker.lock"
 PINS_NAME = "pool.json"
 QUARANTINE_NAME = "quarantine"
 EXIT_OK, EXIT_REFUSED = 0, 3
+TICK_S = 1.0
 RUNNER_CLOSE_S = 0.8  # with the link's second this stays under the 2 s in which the machine is to be free
 
 
@@ -133,7 +134,7 @@ async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> No
 
 async def _serve(worker: Worker, link: Link, screen: Screen, stop: asyncio.Event) -> int:
     """Serve until told to stop or refused; the exit code."""
-    shown = asyncio.create_task(_show(worker, screen))
+    shown, ticks = asyncio.create_task(_show(worker, screen)), asyncio.create_task(_tick(worker))
     linked = asyncio.create_task(link.run())
     try:
         if not await _first(stop, linked):
@@ -147,10 +148,16 @@ async def _serve(worker: Worker, link: Link, screen: Screen, stop: asyncio.Event
         screen.say(error_line(error))
         return EXIT_REFUSED
     finally:
-        for task in (shown, linked):
+        for task in (shown, ticks, linked):
             task.cancel()
-        await asyncio.gather(shown, linked, return_exceptions=True)
+        await asyncio.gather(shown, ticks, linked, return_exceptions=True)
         screen.show(worker.status())
+
+
+async def _tick(worker: Worker) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        worker.tick()
 
 
 async def _show(worker: Worker, screen: Screen) -> None:

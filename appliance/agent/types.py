@@ -6,7 +6,7 @@ from typing import Literal
 
 from iamine.ids import ModelId, SessionId, WorkerId
 from iamine.manifest import Model, ReasoningFormat, ToolFormat
-from iamine.wire.messages import Hardware, ModelOffer
+from iamine.wire.messages import Hardware, Held, ModelOffer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ class Snapshot:
     running: int
     ready: bool
     load: float
+    holding: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from appliance.agent.held import Holds
 from appliance.agent.throughput import Throughput
 from appliance.agent.types import Linked, LinkState, Snapshot, Status, Unlinked
 from iamine.ids import JobId, ModelId
@@ -22,6 +23,7 @@ from iamine.wire.messages import (
     ModelOffer,
     Models,
     Progress,
+    Resume,
     Standing,
     Started,
     Step,
@@ -69,6 +71,7 @@ class Worker:
         self._engines: Engines | None = None
         self._channel: Channel | None = None
         self._jobs: set[tuple[JobId, int]] = set()
+        self._holds = Holds()
         self._link: LinkState | None = None
         self._pool_drains = False
         self._standings: dict[ModelId, Standing] = {}
@@ -94,15 +97,24 @@ class Worker:
         running = len(self._jobs)
         ready = bool(self._engines and self._engines.ready and not self._leaving)
         load = running / slots if slots else 0.0
-        return Snapshot(hardware=self._hardware, offers=offers, running=running, ready=ready, load=round(load, 3))
+        return Snapshot(
+            hardware=self._hardware,
+            offers=offers,
+            running=running,
+            ready=ready,
+            load=round(load, 3),
+            holding=self._holds.told(),
+        )
 
-    def heard(self, message: Job | Cancel | Drain | Standing) -> None:
+    def heard(self, message: Job | Cancel | Resume | Drain | Standing) -> None:
         """A message of the pool."""
         match message:
             case Job():
                 self._take(message)
             case Cancel():
                 self._stop(message)
+            case Resume():
+                self._resume(message)
             case Drain():
                 self._pool_drains = True
                 self._say(f"the pool drains this worker{': ' + message.reason if message.reason else ''}")
@@ -110,19 +122,29 @@ class Worker:
                 self._stands(message)
 
     def linked(self, state: LinkState) -> None:
-        """The link changed. When it is lost the running jobs are stopped: the pool goes on with them elsewhere."""
+        """The link changed. When it is lost the running jobs are stopped, for the pool goes on with them elsewhere; but
+        those that the pool wants held go on, in case that it is the pool which is lost.
+        """
         was_linked, self._link = isinstance(self._link, Linked), state
         match state:
             case Linked():
                 self._pool_drains = False
                 self._standings.clear()
+                self._holds.linked(self._clock())
                 self._say(f"linked to {state.pool or 'the pool'} ({state.fingerprint}) as {state.worker}")
             case Unlinked():
                 self._say(f"{state.reason}; next try in {state.retry_in_s:.0f} s")
             case _:
                 pass
         if was_linked and not isinstance(state, Linked):
+            self._holds.lost(self._clock())
             self._abandon()
+
+    def tick(self) -> None:
+        """To be called every few seconds: held jobs that nobody asked for in time are given up."""
+        for job, epoch in self._holds.overdue(self._clock()):
+            self._say(f"{job} is given up: no pool has asked for it")
+            self._stop(Cancel(job=job, epoch=epoch))
 
     # ---- what the engine tells -----------------------------------------------------------------------------------------
 
@@ -131,8 +153,11 @@ class Worker:
         match frame:
             case Step():
                 self._on_step(frame)
-            case Started() | Progress():
-                if (frame.job, frame.epoch) in self._jobs:
+            case Started():
+                if (frame.job, frame.epoch) in self._jobs and self._holds.note(frame):
+                    self._send(frame)
+            case Progress():
+                if (frame.job, frame.epoch) in self._jobs and not self._holds.waits((frame.job, frame.epoch)):
                     self._send(frame)
             case Finished() | Embedded() | Failed():
                 self._on_end(frame)
@@ -169,6 +194,7 @@ class Worker:
             if not self._jobs:
                 self._last_step_s = self._clock()
             self._jobs.add((job.job, job.epoch))
+            self._holds.take(job)
             self._engines.submit(job)
             self._changed()
 
@@ -184,18 +210,38 @@ class Worker:
         self._send(Failed(job=job.job, epoch=job.epoch, code=code, message=message, retryable=True))
 
     def _stop(self, cancel: Cancel) -> None:
+        self._holds.drop((cancel.job, cancel.epoch))
         if (cancel.job, cancel.epoch) in self._jobs:
             self._jobs.discard((cancel.job, cancel.epoch))
             if self._engines:
                 self._engines.cancel(cancel)
             self._changed()
 
+    def _resume(self, asked: Resume) -> None:
+        """Tell a held job's frames again, or that they are not here."""
+        frames = self._holds.resume(asked)
+        if frames is None:
+            message = f"its frames from token {asked.index} on are not here any more"
+            self._send(Failed(job=asked.job, epoch=asked.epoch, code="engine_lost", message=message, retryable=True))
+            self._stop(Cancel(job=asked.job, epoch=asked.epoch))
+            return
+        for frame in frames:
+            self._send(frame)
+        if frames and isinstance(frames[-1], Finished):
+            self._holds.drop((asked.job, asked.epoch))
+
     def _abandon(self) -> None:
-        if self._jobs:
-            self._say(f"{len(self._jobs)} running jobs are given up with the link")
-        self._jobs.clear()
-        if self._engines:
+        held = {key for key in self._jobs if key in self._holds}
+        given_up, self._jobs = self._jobs - held, held
+        if given_up:
+            self._say(f"{len(given_up)} running jobs are given up with the link")
+        if held:
+            self._say(f"{len(held)} running jobs go on without the link for a while")
+        if self._engines and not held:
             self._engines.cancel_all()
+        elif self._engines:
+            for job, epoch in given_up:
+                self._engines.cancel(Cancel(job=job, epoch=epoch))
 
     def _on_step(self, step: Step) -> None:
         sequences = tuple(each for each in step.sequences if (each.job, each.epoch) in self._jobs)
@@ -205,7 +251,9 @@ class Worker:
         self._throughput = self._throughput.add(tokens, now - self._last_step_s)
         self._last_step_s = now
         self._tokens += tokens
-        self._send(step if len(sequences) == len(step.sequences) else msgspec.structs.replace(step, sequences=sequences))
+        sequences = tuple(each for each in sequences if self._holds.note(each))
+        if sequences:
+            self._send(step if len(sequences) == len(step.sequences) else msgspec.structs.replace(step, sequences=sequences))
 
     def _on_end(self, frame: Finished | Embedded | Failed) -> None:
         if (frame.job, frame.epoch) not in self._jobs:
@@ -216,8 +264,19 @@ class Worker:
             self._say(f"{frame.job} failed: {frame.code}")
         else:
             self._done += 1
-        self._send(frame)
+        self._told_end(frame)
         self._changed()
+
+    def _told_end(self, frame: Finished | Embedded | Failed) -> None:
+        """The end of a job that waits to be asked for is kept, unless it failed: then there is nothing to ask for."""
+        key = frame.job, frame.epoch
+        waits = self._holds.waits(key)
+        if isinstance(frame, Finished):
+            self._holds.note(frame)
+        if not waits:
+            self._send(frame)
+        if not waits or isinstance(frame, Failed):
+            self._holds.drop(key)
 
     def _send(self, message: FromWorker) -> None:
         if self._channel:

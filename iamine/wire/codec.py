@@ -12,6 +12,7 @@ from iamine.wire.errors import Malformed, TooLarge
 from iamine.wire.messages import (
     KEY_BYTES,
     MAX_FRAME_BYTES,
+    MAX_HELD,
     MAX_MODELS,
     MAX_SLOTS,
     MAX_STEP_SEQUENCES,
@@ -21,6 +22,7 @@ from iamine.wire.messages import (
     Challenge,
     FromPool,
     FromWorker,
+    Held,
     Hello,
     Knock,
     Message,
@@ -56,6 +58,7 @@ def decode_from_worker(frame: bytes | str) -> FromWorker:
             _exactly("worker_key", message.worker_key, KEY_BYTES)
             _exactly("signature", message.signature, SIGNATURE_BYTES)
             _check_offers(message.models)
+            _check_held(message.holding)
         case Models():
             _check_offers(message.models)
         case _:
@@ -97,6 +100,13 @@ def _check_offers(offers: tuple[ModelOffer, ...]) -> None:
             raise Malformed(f"model {offer.model!r} has no context or no vocabulary")
         if not (0 <= offer.prefill_tps < float("inf") and 0 <= offer.decode_tps < float("inf")):
             raise Malformed(f"model {offer.model!r} has an impossible speed")
+
+
+def _check_held(holding: tuple[Held, ...]) -> None:
+    if len(holding) > MAX_HELD:
+        raise TooLarge(f"{len(holding)} jobs held; the limit is {MAX_HELD}")
+    if any(not 0 <= one.first <= one.tokens or one.epoch < 1 for one in holding):
+        raise Malformed("a held job has tokens from 0 on and an epoch from 1 on")
 
 
 def _check_step(sequences: tuple[SequenceStep, ...]) -> None:

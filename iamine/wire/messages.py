@@ -14,6 +14,7 @@ WIRE_VERSION = 1
 MAX_FRAME_BYTES = 8 * 1024 * 1024  # a 256 k token context is about 1 MiB of text; JSON escapes at worst x 6
 MAX_MODELS = 64
 MAX_SLOTS = 1024
+MAX_HELD = 4096
 MAX_STEP_SEQUENCES = MAX_SLOTS
 MAX_STEP_TOKENS = 4096  # tokens of one sequence in one frame (coalesced steps)
 NONCE_BYTES = 32
@@ -158,6 +159,16 @@ class SequenceStep(Value, frozen=True, kw_only=True, omit_defaults=True):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
+class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """A job that outlived its link, with frames kept to tell: tokens [`first`, `tokens`) of its answer."""
+
+    job: JobId
+    epoch: int
+    file_sha256: str
+    first: int
+    tokens: int
+
+
 # ---- hello: worker and pool prove their keys to each other ------------------------------------------------------------
 
 
@@ -181,13 +192,17 @@ class Challenge(Message, frozen=True, kw_only=True, omit_defaults=True, tag="cha
 
 
 class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello"):
-    """Worker -> pool: its key, its signature over both nonces and the pool's key, and what it offers."""
+    """Worker -> pool: its key, its signature over both nonces and the pool's key, and what it offers.
+
+    `holding`: jobs of an earlier link that it has not given up; a Resume or a Cancel follows for each, sooner or later.
+    """
 
     worker_key: bytes
     signature: bytes
     hardware: Hardware
     models: tuple[ModelOffer, ...]
     name: str = ""
+    holding: tuple[Held, ...] = ()
 
 
 class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
@@ -214,7 +229,8 @@ class Job(Message, frozen=True, kw_only=True, omit_defaults=True, tag="job"):
     """Pool -> worker: do this. With `prefix` (ids of the tokens already answered) the job goes on at index len(prefix).
 
     `now` is what the template may print as the date (seconds since 1970); `template_sha256` and `prompt_sha256`, when
-    not empty, must agree with the engine's own or the job fails with `prompt_mismatch`.
+    not empty, must agree with the engine's own or the job fails with `prompt_mismatch`. `hold_s`: so long the worker goes
+    on without a link, keeping its frames for the next hello; 0 is not at all.
     """
 
     job: JobId
@@ -226,6 +242,7 @@ class Job(Message, frozen=True, kw_only=True, omit_defaults=True, tag="job"):
     prefix: tuple[int, ...] = ()
     template_sha256: str = ""
     prompt_sha256: str = ""
+    hold_s: float = 0.0
 
 
 class Cancel(Message, frozen=True, kw_only=True, omit_defaults=True, tag="cancel"):
@@ -233,6 +250,14 @@ class Cancel(Message, frozen=True, kw_only=True, omit_defaults=True, tag="cancel
 
     job: JobId
     epoch: int
+
+
+class Resume(Message, frozen=True, kw_only=True, omit_defaults=True, tag="resume"):
+    """Pool -> worker: tell the frames of this held job again, Started first and then from token `index` on."""
+
+    job: JobId
+    epoch: int
+    index: int
 
 
 class Standing(Message, frozen=True, kw_only=True, omit_defaults=True, tag="standing"):
@@ -340,6 +365,6 @@ class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models
 
 
 FromWorker = Knock | Hello | Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain | Goodbye
-FromPool = Challenge | Welcome | Job | Cancel | Drain | Standing | Goodbye
+FromPool = Challenge | Welcome | Job | Cancel | Resume | Drain | Standing | Goodbye
 EngineIn = Job | Cancel
 EngineOut = Started | Progress | Step | Finished | Embedded | Failed

@@ -27,18 +27,21 @@ from iamine.wire.messages import (
     Goodbye,
     Hardware,
     Heartbeat,
+    Held,
     Hello,
     Job,
     Knock,
     ModelOffer,
     Models,
     Progress,
+    Resume,
     Standing,
     Started,
     Step,
     Welcome,
 )
 
+MAX_AGENT_CHARACTERS = 64
 _POOL_CONTEXT = b"iamine wire 1 pool\0"
 _WORKER_CONTEXT = b"iamine wire 1 worker\0"
 
@@ -76,7 +79,7 @@ class Accepted:
 class Working:
     """Worker's end: something to do."""
 
-    message: Job | Cancel | Drain | Standing
+    message: Job | Cancel | Resume | Drain | Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +139,12 @@ class WorkerSession:
         self.state = State.KNOCKED
         return Knock(versions=(WIRE_VERSION,), nonce=self._nonce, agent=self._agent)
 
-    def hello(self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str) -> Hello:
+    def hello(self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str, holding: tuple[Held, ...] = ()) -> Hello:
         """The answer to Challenged. Raises OutOfOrder before it."""
         self._expect(State.HELLO, "hello")
         key = self._identity.public_key
         signature = self._identity.sign(worker_transcript(self._pool_key, key, self._nonce, self._pool_nonce))
-        return Hello(worker_key=key, signature=signature, hardware=hardware, models=models, name=name)
+        return Hello(worker_key=key, signature=signature, hardware=hardware, models=models, name=name, holding=holding)
 
     def receive(self, message: FromPool) -> Challenged | Accepted | Working | Ended:
         """What a message from the pool means now. Raises WireError: say goodbye with its code."""
@@ -161,7 +164,7 @@ class WorkerSession:
                     heartbeat_busy_s=message.heartbeat_busy_s,
                     heartbeat_idle_s=message.heartbeat_idle_s,
                 )
-            case Job() | Cancel() | Drain() | Standing():
+            case Job() | Cancel() | Resume() | Drain() | Standing():
                 self._expect(State.OPEN, type(message).__name__.lower())
                 return Working(message=message)
 
@@ -200,6 +203,7 @@ class PoolSession:
         self._worker_nonce = b""
         self.state = State.NEW
         self.worker: WorkerId | None = None  # proven, once there
+        self.agent = ""  # the worker's program, as it says
 
     def receive(self, message: FromWorker, *, now: float) -> Reply | Introduced | Heard | Ended:
         """What a message from the worker means now (`now`: seconds since 1970). Raises WireError."""
@@ -233,6 +237,7 @@ class PoolSession:
             theirs = ", ".join(str(version) for version in message.versions) or "none"
             raise UnknownVersion(f"this pool speaks wire version {WIRE_VERSION}, the worker {theirs}")
         self._worker_nonce = message.nonce
+        self.agent = message.agent[:MAX_AGENT_CHARACTERS]
         self.state = State.KNOCKED
         key = self._identity.public_key
         signature = self._identity.sign(pool_transcript(key, message.nonce, self._nonce, now))

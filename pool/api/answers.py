@@ -6,7 +6,8 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from pool.api.desk import Desk
 from pool.api.entry import entered
-from pool.api.serving import Dialect, random_seed, serve
+from pool.api.named import seed_of
+from pool.api.serving import Dialect, serve
 from pool.api.sse import ChunkWriter
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
@@ -24,13 +25,13 @@ def routes(desk: Desk) -> Blueprint:
 
     async def chat(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            asked = parse_chat(guest.body, seed=random_seed())
+            asked = parse_chat(guest.body, seed=seed_of(request))
             dialect = _dialect("chat", ChatChunks, chat_completion, include_usage=asked.include_usage)
             return await serve(desk, request, dialect, asked, guest)
 
     async def completions(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            asked = parse_completion(guest.body, seed=random_seed())
+            asked = parse_completion(guest.body, seed=seed_of(request))
             dialect = _dialect("completions", TextChunks, text_completion, include_usage=asked.include_usage)
             return await serve(desk, request, dialect, asked, guest)
 

@@ -7,8 +7,9 @@ from sanic import Blueprint, HTTPResponse, Request
 from pool.api.blocks import BlockWriter
 from pool.api.desk import Desk
 from pool.api.entry import entered
+from pool.api.named import seed_of
 from pool.api.replies import ANTHROPIC
-from pool.api.serving import Dialect, random_seed, serve
+from pool.api.serving import Dialect, serve
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
 from pool.errors import NotFound
@@ -23,7 +24,7 @@ def routes(desk: Desk) -> Blueprint:
 
     async def create(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            asked = parse_message(guest.body, seed=random_seed())
+            asked = parse_message(guest.body, seed=seed_of(request))
             return await serve(desk, request, MESSAGES, asked, guest)
 
     async def count_tokens(request: Request) -> HTTPResponse:

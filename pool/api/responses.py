@@ -8,7 +8,8 @@ from pool.api.auth import account_of
 from pool.api.blocks import BlockWriter
 from pool.api.desk import Desk
 from pool.api.entry import entered
-from pool.api.serving import Dialect, random_seed, serve
+from pool.api.named import seed_of
+from pool.api.serving import Dialect, serve
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
 from pool.errors import NotFound, PoolError
@@ -23,7 +24,7 @@ def routes(desk: Desk) -> Blueprint:
 
     async def create(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
-            asked = parse_responses(guest.body, seed=random_seed())
+            asked = parse_responses(guest.body, seed=seed_of(request))
             try:
                 return await serve(desk, request, _dialect(asked), asked.chat, guest)
             except PoolError as error:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from os import urandom
 from typing import Any
 
 from sanic import HTTPResponse, Request
@@ -13,10 +12,14 @@ from iamine.ids import AccountId
 from pool.api.collect import collect
 from pool.api.desk import Desk
 from pool.api.entry import Entered
+from pool.api.marked import Marked
 from pool.api.measured import measured
+from pool.api.named import claim_of, position_of
 from pool.api.stream import Streamed, Writer
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
+from pool.dispatch.kept import Claim, Kept
+from pool.dispatch.position import Position
 from pool.openai.types import ChatRequest, Choice, CompletionRequest
 
 JSON = "application/json"
@@ -36,11 +39,14 @@ async def serve(
     desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
 ) -> HTTPResponse | None:
     """Begin, tell, and close: closing frees the slots whatever happened. Raises PoolError before the first byte."""
-    with measured(desk, request, dialect.name) as measure, counted(await _begin(desk, asked, guest.account), guest) as answer:
+    claim = None if desk.dispatch.keeper is None else claim_of(request, guest.account, guest.body)
+    position = position_of(request) if claim is not None and asked.stream else None
+    begun = _begin(desk, asked, guest.account, claim, position)
+    with measured(desk, request, dialect.name) as measure, counted(await begun, guest) as answer:
         request.ctx.request_id = answer.job
         if asked.stream:
             constrained = asked.sampling.grammar is not None
-            writer = dialect.writer(answer)
+            writer = dialect.writer(answer) if claim is None else Marked(dialect.writer(answer), answer, position)
             done = await Streamed(answer, writer, desk.settings, measure.first, constrained=constrained).run(request)
             measure.usage = None if done is None else done.usage
             return None
@@ -60,12 +66,14 @@ def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
         guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
 
 
-def _begin(desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId) -> Begin:
-    if isinstance(asked, ChatRequest):
-        return desk.dispatch.chat(asked, account)
-    return desk.dispatch.completion(asked, account)
+async def _begin(
+    desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId, claim: Claim | None, position: Position | None
+) -> Answer:
+    def begin(kept: Kept | None = None) -> Begin:
+        if isinstance(asked, ChatRequest):
+            return desk.dispatch.chat(asked, account, kept)
+        return desk.dispatch.completion(asked, account, kept)
 
-
-def random_seed() -> int:
-    """For requests that name none."""
-    return int.from_bytes(urandom(7), "big")
+    if claim is None or desk.dispatch.keeper is None:
+        return await begin()
+    return await desk.dispatch.keeper.answer(claim, begin, resumes=None if position is None else position.job)

@@ -10,7 +10,7 @@ from pool.dispatch.events import Accepted, AnswerEvent, ChoiceEnded, Done
 from pool.dispatch.merged import Merged
 from pool.dispatch.orders import name_param
 from pool.dispatch.ports import JobStream, Status
-from pool.dispatch.record import Record
+from pool.dispatch.record import Ending
 from pool.errors import AnswerLost
 from pool.openai.types import Chosen, Head, Origin, Span, Usage
 from pool.routing.types import JobOrder, Segment
@@ -29,7 +29,7 @@ class Answer:
         orders: Sequence[JobOrder],
         choices: Sequence[Choice],
         streams: Sequence[JobStream],
-        record: Record,
+        record: Ending,
         samples: int,
         chosen: Chosen | None = None,
     ) -> None:
@@ -51,6 +51,10 @@ class Answer:
     def choices(self) -> int:
         """How many choices it has."""
         return len(self._choices)
+
+    def tokens(self, choice: int) -> int:
+        """How many tokens the choice has by now."""
+        return self._choices[choice].tally.tokens
 
     def __aiter__(self) -> "Answer":
         return self

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
 from iamine.ids import AccountId, JobId, ModelId
 from pool.dispatch.ports import Records, Status
@@ -31,6 +32,14 @@ class Background:
         """Wait for them, for the pool's end."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
+
+
+class Ending(Protocol):
+    """Where an answer tells its end; Record is one."""
+
+    def finish(
+        self, status: Status, *, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
+    ) -> "asyncio.Task[None]": ...
 
 
 class Record:

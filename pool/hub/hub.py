@@ -22,6 +22,7 @@ from iamine.wire.messages import (
     Hello,
     Models,
     Progress,
+    Resume,
     SequenceStep,
     Standing,
     Started,
@@ -34,10 +35,12 @@ from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
 from pool.hub.stream import Stream
 from pool.hub.tally import Tally
+from pool.routing.adoptions import Expected
 from pool.routing.effects import (
     COUNTS,
     Breach,
     CancelAt,
+    Continue,
     Effect,
     Evict,
     Inform,
@@ -51,6 +54,7 @@ from pool.routing.effects import (
 from pool.routing.history import History
 from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder, ModelCard, Prefilled
+from pool.routing.types import Standing as JobStanding
 
 log = logging.getLogger("pool.hub")
 
@@ -97,7 +101,7 @@ class Hub:
             stream.fail(Unavailable("the pool is shutting down", hint="ask again in a few seconds"))
             return stream
         self.tally.jobs += 1
-        self._journals[order.job] = Journal(order=order, stream=stream)
+        self._journals[order.job] = Journal.of(order, stream)
         self._perform(self._scheduler.on_job(order, self.monotonic()))
         return stream
 
@@ -124,6 +128,24 @@ class Hub:
     @property
     def running(self) -> int:
         return self._scheduler.running
+
+    def expect(self, job: Expected) -> None:
+        """A lost pool's job: a worker that holds it is to go on for a while."""
+        self._scheduler.expect(job)
+
+    def is_held(self, job: JobId) -> bool:
+        """Whether a worker goes on with such a job."""
+        return self._scheduler.is_held(job)
+
+    def standing(self, job: JobId) -> JobStanding:
+        """What a running job's file and prompt are known by."""
+        file, template = self._scheduler.file_of(job), self._scheduler.template_of(job)
+        journal = self._journals.get(job)
+        return JobStanding(file_sha256=file, template_sha256=template, prompt_sha256=journal.prompt_sha256 if journal else "")
+
+    def agent_of(self, worker: WorkerId) -> str:
+        """Which program a welcomed worker runs, as it says."""
+        return self._links[worker].session.agent if worker in self._links else ""
 
     def links(self) -> tuple[Link, ...]:
         """The welcomed workers' links, to look at."""
@@ -201,7 +223,7 @@ class Hub:
             "worker %s (%s) joined with %s", worker, hello.name, ", ".join(offer.model for offer in hello.models) or "no model"
         )
         self._on_hello(worker, hello)
-        self._perform(self._scheduler.on_worker(worker, hello.models, self.monotonic()))
+        self._perform(self._scheduler.on_worker(worker, hello.models, self.monotonic(), hello.holding))
 
     def _said_goodbye(self, link: Link, goodbye: Goodbye) -> None:
         log.info("worker %s leaves: %s: %s", link.session.worker or "unknown", goodbye.code[:64], goodbye.reason[:200])
@@ -305,7 +327,9 @@ class Hub:
                 case Send():
                     self._send(effect)
                 case CancelAt(worker=worker, job=job, epoch=epoch):
-                    self._inform(worker, Cancel(job=job, epoch=epoch))
+                    self._tell(worker, Cancel(job=job, epoch=epoch))
+                case Continue(worker=worker, job=job, epoch=epoch, index=index):
+                    self._tell(worker, Resume(job=job, epoch=epoch, index=index))
                 case Wait(job=job, queued=queued):
                     if job in self._journals:
                         self._journals[job].stream.put(queued)
@@ -319,11 +343,9 @@ class Hub:
                     if worker in self._links:
                         self._end(self._links[worker], code, reason, retry_after_s=1.0)
                 case Inform(standing=one):
-                    self._inform(
-                        one.worker, Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text)
-                    )
+                    self._tell(one.worker, Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text))
 
-    def _inform(self, worker: WorkerId, message: Cancel | Standing) -> None:
+    def _tell(self, worker: WorkerId, message: Cancel | Resume | Standing) -> None:
         if worker in self._links:
             self._links[worker].send(message)
 

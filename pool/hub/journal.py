@@ -21,6 +21,22 @@ class Journal:
     cached_tokens: int = 0
     prompt_sha256: str = ""
 
+    @classmethod
+    def of(cls, order: JobOrder, stream: Stream) -> "Journal":
+        """A new job's, or that of one which an earlier pool had begun."""
+        had = order.resumed
+        if had is None:
+            return cls(order=order, stream=stream)
+        return cls(
+            order=order,
+            stream=stream,
+            ids=list(had.ids),
+            givers=list(had.givers),
+            prompt_tokens=had.prompt_tokens,
+            cached_tokens=had.cached_tokens,
+            prompt_sha256=had.prompt_sha256,
+        )
+
     def job(self, send: Send) -> Job:
         """The message that makes a worker go on from here."""
         order = self.order
@@ -34,6 +50,7 @@ class Journal:
             prefix=tuple(self.ids),
             template_sha256=send.template_sha256,
             prompt_sha256=self.prompt_sha256 if self.ids else "",
+            hold_s=order.hold_s,
         )
 
     def begun(self, worker: WorkerId, started: Started) -> Begun:

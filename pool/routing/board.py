@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
+from pool.routing.adoptions import Holder
 from pool.routing.choose import Ask
 from pool.routing.counters import Counters
 from pool.routing.credit import charge, settle
@@ -45,6 +46,7 @@ class JobRecord:
     charged: float = 0.0
     cost: float = 0.0
     pledge: float = 0.0
+    epoch_floor: int = 0
 
 
 class Board:
@@ -58,16 +60,25 @@ class Board:
         self.histories = Histories()
         self.places = Places()
 
-    def enter(self, order: JobOrder, now: float) -> JobRecord:
-        """A new job joins its account's line."""
+    def begin(self, order: JobOrder, now: float) -> JobRecord:
+        """A new job, in no line yet."""
         history = self.histories.begin(order.job, now)
         record = JobRecord(
             order=order, deadline_s=order.deadline_s, progressed_at=now, history=history, prefix=marks(order.work)
         )
         self.jobs[order.job] = record
         self.counters.enter(order.account)
-        self._queue(order.model).push(order.job, order.account)
         return record
+
+    def enter(self, record: JobRecord, *, front: bool = False) -> None:
+        """The job joins its account's line, or the front of all lines."""
+        self._queue(record.order.model).push(record.order.job, record.order.account, front=front)
+
+    def adopt(self, record: JobRecord, holder: Holder, now: float) -> None:
+        """A job is known again that its worker never gave up; its slot is taken already."""
+        record.state = step(record.state, JobStep.DISPATCH)
+        record.worker, record.epoch, record.file_sha256 = holder.worker, holder.epoch, holder.file_sha256
+        record.history.sent(holder.worker, "held on to it while the pool was away", now)
 
     @property
     def queued(self) -> int:
@@ -202,7 +213,7 @@ class Board:
         order, offer, worker = record.order, decision.place.offer, decision.place.worker
         self._queue(order.model).remove(order.job)
         record.state = step(record.state, JobStep.DISPATCH)
-        record.epoch += 1
+        record.epoch = max(record.epoch, record.epoch_floor) + 1
         record.worker, record.begun, record.progressed_at = worker, False, now
         record.file_sha256 = offer.file_sha256
         record.template_sha256 = record.template_sha256 if record.tokens else offer.template_sha256
@@ -230,8 +241,8 @@ class Board:
         record.pledge = 0.0
         for queue in self.queues.values():
             queue.fell(record.order.account)
-        assert record.decision is not None, "a job that runs was decided on"
-        settle(record.decision, record.cost - record.charged)
+        if record.decision is not None:  # an adopted job was decided on by the pool that was lost
+            settle(record.decision, record.cost - record.charged)
         record.decision = None
         if worker is None or not self.fleet.release(worker, record.order.job):
             return []

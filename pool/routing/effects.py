@@ -32,6 +32,16 @@ class CancelAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Continue:
+    """Ask the worker that holds the job for its tokens from `index` on."""
+
+    worker: WorkerId
+    job: JobId
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Tell the client where its job stands."""
 
@@ -64,7 +74,7 @@ class Inform:
     standing: Standing
 
 
-Effect = Send | CancelAt | Wait | Refuse | Evict | Inform
+Effect = Send | CancelAt | Continue | Wait | Refuse | Evict | Inform
 
 
 @dataclass(frozen=True, slots=True)

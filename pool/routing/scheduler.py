@@ -5,36 +5,19 @@ order (`Counts`); what comes from a worker that was given up is `Stale`; an assi
 `Breach`. A job whose worker is lost goes to the front of the queue and on from the tokens it has, on the same file.
 """
 
-from dataclasses import dataclass
-
 from iamine.ids import JobId, ModelId, WorkerId
-from iamine.wire.messages import EmbeddingWork, Failed, ModelOffer
+from iamine.wire.messages import EmbeddingWork, Failed, Held, ModelOffer
+from pool.routing.adoptions import UNTOLD_EPOCHS, Adoptions, Expected, Holder
 from pool.routing.board import Board, JobRecord
 from pool.routing.counters import Counters
 from pool.routing.deficit import Ageing
-from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Effect, Evict, Inform, Verdict, Wait
+from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Continue, Effect, Evict, Inform, Verdict, Wait
 from pool.routing.fleet import Fleet, WorkerState
 from pool.routing.history import LOSSES, History, Loss
 from pool.routing.lifecycle import JobState, JobStep
+from pool.routing.patience import Patience
 from pool.routing.standing import Standings
-from pool.routing.types import JobOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long the pool waits for what, in seconds (stream.md), and how often a job may be lost without progress."""
-
-    beat_busy_s: float = 1.0
-    beat_idle_s: float = 15.0
-    busy_silence_s: float = 2.5
-    idle_silence_s: float = 45.0
-    stall_s: float = 3.0
-    stall_steps: float = 3.0
-    embedding_s: float = 60.0
-    resume_s: float = 60.0
-    late_tick_s: float = 1.0
-    fruitless_workers: int = 2
-    fruitless_losses: int = 3
+from pool.routing.types import JobOrder, Resumed
 
 
 class Scheduler:
@@ -45,6 +28,7 @@ class Scheduler:
         self._max_queue = max_queue
         self._board = Board()
         self._standings = Standings()
+        self._adoptions = Adoptions()
         self._ticked_at: float | None = None
         self._ageing = Ageing()
 
@@ -89,6 +73,11 @@ class Scheduler:
         record = self._board.jobs.get(job)
         return record.file_sha256 if record else ""
 
+    def template_of(self, job: JobId) -> str:
+        """The chat template of the file that serves the job."""
+        record = self._board.jobs.get(job)
+        return record.template_sha256 if record else ""
+
     def assigned(self, worker: WorkerId) -> dict[JobId, str]:
         """The jobs a worker holds, each with its file; empty for one that is not here."""
         state = self._board.fleet.get(worker)
@@ -96,10 +85,12 @@ class Scheduler:
 
     # ---- workers ------------------------------------------------------------------------------------------------------
 
-    def on_worker(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> list[Effect]:
+    def on_worker(
+        self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float, holding: tuple[Held, ...] = ()
+    ) -> list[Effect]:
         """A worker was welcomed. It must not be here already (the hub fences an older session first)."""
         state = self._board.fleet.join(worker, offers, now)
-        return self._fill(state, now)
+        return [*self._hold(state, holding, now), *self._fill(state, now)]
 
     def on_offers(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> list[Effect]:
         """It offers something else from now on; jobs of a file that it no longer has are lost to it."""
@@ -109,7 +100,7 @@ class Scheduler:
         self._board.fleet.offer(state, offers)
         effects: list[Effect] = []
         for job, file in list(state.running.items()):
-            if file not in state.offers:
+            if file not in state.offers and job in self._board.jobs:
                 effects += self._lose(self._board.jobs[job], now, "model dropped")
         return effects + self._fill(state, now)
 
@@ -130,16 +121,21 @@ class Scheduler:
     def on_worker_gone(self, worker: WorkerId, now: float, why: Loss = "lost link") -> list[Effect]:
         """Its link is closed: what it held goes on elsewhere."""
         state = self._board.fleet.leave(worker)
+        self._adoptions.gone(worker)
         effects: list[Effect] = []
         for job in state.running if state else ():
-            effects += self._lose(self._board.jobs[job], now, why)
+            if job in self._board.jobs:  # else it is held for a client who is not back yet
+                effects += self._lose(self._board.jobs[job], now, why)
         return effects
 
     # ---- jobs ---------------------------------------------------------------------------------------------------------
 
     def on_job(self, order: JobOrder, now: float) -> list[Effect]:
         """A client wants an answer: it is sent at once or told to wait. A queue too long sheds a job of who floods it."""
-        record = self._board.enter(order, now)
+        record = self._board.begin(order, now)
+        if order.resumed is not None:
+            return self._resume(record, order.resumed, now)
+        self._board.enter(record)
         effects = self._board.fill(order.model, now)
         if self._board.queued > self._max_queue and record.state is JobState.QUEUED:
             message = f"{self._max_queue} requests wait already, and no key has more of them than this one"
@@ -147,6 +143,14 @@ class Scheduler:
         if record.state is JobState.QUEUED:
             effects.append(Wait(job=order.job, queued=self._board.place(record)))
         return effects
+
+    def expect(self, job: Expected) -> None:
+        """A lost pool's job, whose client may come back: a worker that holds it is to go on."""
+        self._adoptions.expect(job)
+
+    def is_held(self, job: JobId) -> bool:
+        """Whether a worker goes on with a job that is expected."""
+        return self._adoptions.holder(job) is not None
 
     def on_cancel(self, job: JobId, now: float) -> list[Effect]:
         """The client left, or the pool gives up on it. Unknown jobs are over already."""
@@ -237,6 +241,8 @@ class Scheduler:
         if gap_s > self.patience.late_tick_s:
             self._forgive(gap_s)
         effects: list[Effect] = []
+        for holder in self._adoptions.overdue(now):
+            effects += self._give_up(holder, now)
         for state in self._board.fleet:
             effects += self._silence(state, now)
         for record in list(self._board.jobs.values()):
@@ -284,6 +290,39 @@ class Scheduler:
             effects = self._board.requeue(record, why, now)
         kept = [effect for effect in effects if not (told and _cancels(effect))]
         return [*kept, *self._board.fill(record.order.model, now)]
+
+    def _hold(self, state: WorkerState, holding: tuple[Held, ...], now: float) -> list[Effect]:
+        """What it still runs of earlier links: expected jobs take their slots, the others are moved already."""
+        effects: list[Effect] = []
+        for held in holding:
+            usable = held.file_sha256 in state.offers
+            kept, older = self._adoptions.offered(state.worker, held) if usable else (False, None)
+            if older is not None:
+                effects += self._give_up(older, now)
+            if kept:
+                self._board.fleet.assign(state.worker, held.job, held.file_sha256, now, 0)
+            else:
+                effects.append(CancelAt(worker=state.worker, job=held.job, epoch=held.epoch))
+        return effects
+
+    def _give_up(self, holder: Holder, now: float) -> list[Effect]:
+        """Nobody wants what this worker holds; its slot is free."""
+        self._board.fleet.release(holder.worker, holder.job)
+        return [CancelAt(worker=holder.worker, job=holder.job, epoch=holder.epoch), *self._fill_worker(holder.worker, now)]
+
+    def _resume(self, record: JobRecord, resumed: Resumed, now: float) -> list[Effect]:
+        """On from what was written down: where the job still runs, or from the front of the queue on the same file."""
+        holder = self._adoptions.taken(record.order.job)
+        record.tokens, record.epoch_floor = len(resumed.ids), resumed.epoch + UNTOLD_EPOCHS
+        record.template_sha256 = resumed.template_sha256
+        if holder is not None and holder.has(record.tokens) and resumed.file_sha256 in ("", holder.file_sha256):
+            record.epoch_floor += holder.epoch
+            self._board.adopt(record, holder, now)
+            return [Continue(worker=holder.worker, job=holder.job, epoch=holder.epoch, index=record.tokens)]
+        effects = [] if holder is None else self._give_up(holder, now)
+        record.file_sha256 = resumed.file_sha256 if record.tokens else ""
+        self._board.enter(record, front=True)
+        return [*effects, *self._board.fill(record.order.model, now)]
 
     def _is_fruitless(self, record: JobRecord) -> bool:
         losses = record.losses

@@ -8,8 +8,34 @@ from iamine.wire.messages import Sampling, TokenLogprob, Value, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a running job's model file, its template and the ids of its prompt are known by; empty for what is not."""
+
+    file_sha256: str = ""
+    template_sha256: str = ""
+    prompt_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """What a lost pool had written down of a job: its tokens and who gave them from where on, its file, its last epoch."""
+
+    ids: tuple[int, ...] = ()
+    givers: tuple[tuple[WorkerId, int], ...] = ()
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    file_sha256: str = ""
+    template_sha256: str = ""
+    prompt_sha256: str = ""
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrder:
-    """One sequence to produce (n>1 is n orders). Times are the hub's monotonic seconds; tokens are estimates."""
+    """One sequence to produce (n>1 is n orders). Times are the hub's monotonic seconds; tokens are estimates.
+
+    `hold_s`: so long a worker goes on with it when its link is lost. `resumed`: an earlier pool had begun it.
+    """
 
     job: JobId
     account: AccountId
@@ -19,6 +45,8 @@ class JobOrder:
     wall_time_s: float
     deadline_s: float
     estimated_prompt_tokens: int = 0
+    hold_s: float = 0.0
+    resumed: Resumed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

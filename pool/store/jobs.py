@@ -152,7 +152,7 @@ class Jobs:
         return await self._database.transaction(work)
 
     async def lose_running(self) -> int:
-        """At the pool's start: the jobs that a crash left running are lost; how many they were."""
+        """At the pool's start: the jobs that a crash left running are lost, but for kept ones; how many they were."""
         return len(await self._database.transaction(lambda connection: connection.fetch(self._sql["lose_running"])))
 
 

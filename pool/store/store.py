@@ -5,19 +5,21 @@ from pool.store.database import REFUSALS, Database
 from pool.store.errors import DatabaseUnusable
 from pool.store.fairness import Fairness
 from pool.store.jobs import Jobs
+from pool.store.journals import Journals
 from pool.store.migrate import migrate
 from pool.store.models import Models
 from pool.store.workers import Workers
 
 
 class Store:
-    """Accounts, fairness, jobs, models and workers on one database."""
+    """Accounts, fairness, jobs, journals, models and workers on one database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.accounts = Accounts(database)
         self.fairness = Fairness(database)
         self.jobs = Jobs(database)
+        self.journals = Journals(database)
         self.models = Models(database)
         self.workers = Workers(database)
 

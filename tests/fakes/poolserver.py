@@ -13,6 +13,7 @@ from fakes.records import FakeHealth, FakeKeys, FakeRecords
 from pool.api.attach import attach
 from pool.api.settings import Settings
 from pool.dispatch.jobs import Jobs, Told
+from pool.dispatch.keeper import Keeper
 from pool.dispatch.service import Dispatch
 
 _names = itertools.count()
@@ -34,10 +35,12 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: Settings | None = None, hub: FakeHub | None = None) -> AsyncIterator[Served]:
+async def served(
+    settings: Settings | None = None, hub: FakeHub | None = None, keeper: Keeper | None = None
+) -> AsyncIterator[Served]:
     """Serve until the block is left."""
     hub, records, health = hub or FakeHub(), FakeRecords(), FakeHealth()
-    dispatch = Dispatch(hub=hub, records=Told(records, hub))
+    dispatch = Dispatch(hub=hub, records=Told(records, hub), keeper=keeper)
     app = Sanic(f"fake_pool_{next(_names)}")
     jobs = Jobs(records, hub)
     attach(app, dispatch=dispatch, keys=FakeKeys(), hub=hub, jobs=jobs, health=health, settings=settings or Settings())

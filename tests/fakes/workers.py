@@ -5,7 +5,20 @@ from dataclasses import dataclass, field
 from iamine.identity import Identity
 from iamine.ids import ModelId
 from iamine.wire.codec import decode_from_pool, encode
-from iamine.wire.messages import Cancel, Drain, FromPool, Goodbye, Hardware, Hello, Job, Message, ModelOffer, Standing
+from iamine.wire.messages import (
+    Cancel,
+    Drain,
+    FromPool,
+    Goodbye,
+    Hardware,
+    Held,
+    Hello,
+    Job,
+    Message,
+    ModelOffer,
+    Resume,
+    Standing,
+)
 from iamine.wire.session import Ended, WorkerSession, Working
 from pool.hub import Hub, Link
 
@@ -50,7 +63,7 @@ class FakeWorker:
         self.session = WorkerSession(identity=self.identity, pinned_pool_key=None, nonce=bytes(32), agent="fake")
         self.socket = ListSocket()
         self.link: Link = hub.connect(self.socket)
-        self.work: list[Job | Cancel | Drain | Standing] = []
+        self.work: list[Job | Cancel | Resume | Drain | Standing] = []
         self.goodbye: Goodbye | None = None
 
     def say(self, message: Message) -> None:
@@ -58,19 +71,19 @@ class FakeWorker:
         self.hub.receive(self.link, encode(message))
         self.read()
 
-    def hello(self) -> Hello:
+    def hello(self, *holding: Held) -> Hello:
         """The hello that this worker would say now."""
-        return self.session.hello(hardware=HARDWARE, models=self.offers, name="fake")
+        return self.session.hello(hardware=HARDWARE, models=self.offers, name="fake", holding=holding)
 
     def knock(self) -> "FakeWorker":
         """Through the challenge, up to the hello."""
         self.say(self.session.knock())
         return self
 
-    def join(self) -> "FakeWorker":
+    def join(self, *holding: Held) -> "FakeWorker":
         """Through the whole hello."""
         self.knock()
-        self.say(self.hello())
+        self.say(self.hello(*holding))
         return self
 
     def read(self) -> None:

@@ -21,7 +21,18 @@ from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlin
 from iamine.identity import Identity, fingerprint
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.errors import WireError
-from iamine.wire.messages import MAX_FRAME_BYTES, NONCE_BYTES, Cancel, Drain, FromWorker, Goodbye, Heartbeat, Job, Standing
+from iamine.wire.messages import (
+    MAX_FRAME_BYTES,
+    NONCE_BYTES,
+    Cancel,
+    Drain,
+    FromWorker,
+    Goodbye,
+    Heartbeat,
+    Job,
+    Resume,
+    Standing,
+)
 from iamine.wire.session import Accepted, Challenged, Ended, WorkerSession, Working
 
 HELLO_S = 10.0  # the whole greeting
@@ -51,7 +62,7 @@ class Owner(Protocol):
     def snapshot(self) -> Snapshot:
         """What to tell the pool."""
 
-    def heard(self, message: Job | Cancel | Drain | Standing) -> None:
+    def heard(self, message: Job | Cancel | Resume | Drain | Standing) -> None:
         """What the pool asks."""
 
     def linked(self, state: LinkState) -> None:
@@ -205,7 +216,9 @@ class Link:
                     key, name = challenged.pool_key, challenged.name
                     self._check_fingerprint(key)
                     now = self._owner.snapshot()
-                    hello = session.hello(hardware=now.hardware, models=now.offers, name=self._endpoint.name)
+                    hello = session.hello(
+                        hardware=now.hardware, models=now.offers, name=self._endpoint.name, holding=now.holding
+                    )
                     await socket.send(encode(hello))
                 case Accepted() as accepted:
                     self._pin(key)

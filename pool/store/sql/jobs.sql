@@ -44,4 +44,7 @@ SELECT choice, worker, token, why, after_s FROM job_takeover WHERE job = $1 ORDE
 SELECT worker, start, stop FROM job_segment WHERE job = $1 ORDER BY ordinal
 
 -- name: lose_running
-UPDATE job SET status = 'lost', finished_at = now() WHERE status = 'running' RETURNING id
+UPDATE job SET status = 'lost', finished_at = now()
+ WHERE status = 'running'
+   AND id NOT IN (SELECT job FROM kept_answer WHERE NOT over AND expires_at > now())
+RETURNING id

@@ -25,7 +25,7 @@ DOORS = {
     "rich": {"appliance.agent.screen", "iamine.terminal"},
     "zeroconf": {"appliance.agent.discovery"},
     "nacl": {"iamine.memory"},
-    "cryptography": {"iamine.identity"},
+    "cryptography": {"iamine.identity", "iamine.sealing"},
     "msgspec": {"iamine", "pool.openai", "pool.dispatch", "pool.config", "appliance.agent"},  # bytes from outside to values
     "tomli": {"iamine", "appliance.agent.config"},
 }

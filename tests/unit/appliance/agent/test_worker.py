@@ -20,6 +20,7 @@ from iamine.wire.messages import (
     ModelOffer,
     Models,
     Progress,
+    Resume,
     Sampling,
     SequenceStep,
     Standing,
@@ -228,3 +229,81 @@ def test_why_no_job_comes_is_shown_while_none_runs_and_told_aloud_when_the_machi
     for number in range(100):
         bench.worker.heard(Standing(model=ModelId(f"m{number}"), deficit_s=0.0, reason="new", text="x"))
     assert len(bench.worker._standings) == 64, "a pool cannot fill this machine's memory"
+
+
+def begun(name: str = "job_1") -> Started:
+    return Started(job=JobId(name), epoch=1, prompt_tokens=3)
+
+
+def holding() -> Bench:
+    """Two jobs run, one of them to be held; then the link is lost."""
+    bench = Bench()
+    for one in (msgspec.structs.replace(job("held"), hold_s=60.0), job("other")):
+        bench.worker.heard(one)
+    for frame in (begun("held"), step("held", "other", tokens=2)):
+        bench.worker.on_frame(frame)
+    bench.worker.linked(LOST)
+    bench.channel.sent.clear()
+    return bench
+
+
+def told(bench: Bench) -> list[tuple[str, int, int]]:
+    return [(one.job, one.first, one.tokens) for one in bench.worker.snapshot().holding]
+
+
+def test_a_job_to_be_held_goes_on_without_the_link_and_is_told_again_when_asked_for() -> None:
+    bench = holding()
+    assert bench.engines.asked[2:] == [Cancel(job=JobId("other"), epoch=1)]
+    for frame in (SequenceStep(job=JobId("held"), epoch=1, index=2, ids=(7,), text="y"),):
+        bench.worker.on_frame(Step(sequences=(frame,)))
+    bench.worker.on_frame(Progress(job=JobId("held"), epoch=1, done_tokens=1, total_tokens=3))
+    assert bench.channel.sent == [] and told(bench) == [("held", 0, 3)]
+    bench.worker.linked(LINKED)
+    bench.worker.heard(Resume(job=JobId("held"), epoch=1, index=2))
+    late = Step(sequences=(SequenceStep(job=JobId("held"), epoch=1, index=3, ids=(8,), text="z"),))
+    bench.worker.on_frame(late)
+    end = Finished(job=JobId("held"), epoch=1, tokens=4, reason="stop")
+    bench.worker.on_frame(end)
+    assert bench.channel.sent == [begun("held"), Step(sequences=(frame,)), late, end]
+    bench.worker.linked(LOST)
+    assert told(bench) == [] and bench.worker.status().jobs_done == 1
+
+
+def test_a_held_job_that_ends_meanwhile_is_kept_and_one_that_fails_is_not() -> None:
+    bench = holding()
+    end = Finished(job=JobId("held"), epoch=1, tokens=2, reason="stop")
+    bench.worker.on_frame(end)
+    assert bench.channel.sent == [] and told(bench) == [("held", 0, 2)] and bench.worker.snapshot().running == 0
+    bench.worker.linked(LINKED)
+    bench.worker.heard(Resume(job=JobId("held"), epoch=1, index=2))
+    assert bench.channel.sent == [begun("held"), end]
+    assert told(bench) == []
+    bench = holding()
+    bench.worker.on_frame(Failed(job=JobId("held"), epoch=1, code="engine_lost", message="", retryable=True))
+    assert bench.channel.sent == [] and told(bench) == []
+
+
+def test_what_it_has_not_got_it_says() -> None:
+    bench = holding()
+    bench.worker.linked(LINKED)
+    for index, epoch in ((1, 1), (0, 2)):
+        bench.worker.heard(Resume(job=JobId("held"), epoch=epoch, index=index))
+        failed = bench.channel.sent[-1]
+        assert isinstance(failed, Failed) and (failed.code, failed.epoch, failed.retryable) == ("engine_lost", epoch, True)
+    assert bench.engines.asked[-1] == Cancel(job=JobId("held"), epoch=1)
+    assert told(bench) == []
+
+
+def test_a_held_job_is_given_up_when_the_pool_says_so_or_nobody_asks() -> None:
+    bench = holding()
+    bench.worker.linked(LINKED)
+    bench.worker.heard(Cancel(job=JobId("held"), epoch=1))
+    assert bench.engines.asked[-1] == Cancel(job=JobId("held"), epoch=1) and told(bench) == []
+    bench = holding()
+    bench.now += 59.0
+    bench.worker.tick()
+    assert told(bench) != []
+    bench.now += 1.0
+    bench.worker.tick()
+    assert bench.engines.asked[-1] == Cancel(job=JobId("held"), epoch=1) and told(bench) == []
+    assert bench.worker.snapshot().running == 0

@@ -12,6 +12,7 @@ from iamine.wire.codec import decode_from_pool, decode_from_worker, encode
 from iamine.wire.errors import Malformed, TooLarge, WireError
 from iamine.wire.messages import (
     MAX_FRAME_BYTES,
+    MAX_HELD,
     MAX_MODELS,
     MAX_STEP_SEQUENCES,
     MAX_STEP_TOKENS,
@@ -27,6 +28,7 @@ from iamine.wire.messages import (
     Grammar,
     Hardware,
     Heartbeat,
+    Held,
     Hello,
     Job,
     Knock,
@@ -34,6 +36,7 @@ from iamine.wire.messages import (
     ModelOffer,
     Models,
     Progress,
+    Resume,
     Sampling,
     SequenceStep,
     Started,
@@ -97,6 +100,7 @@ FROM_POOL = st.one_of(
     ),
     st.builds(Job, job=JOBS, epoch=COUNTS, file_sha256=SHA, work=WORK, sampling=SAMPLING, now=st.floats(0, 1e10), prefix=IDS),
     st.builds(Cancel, job=JOBS, epoch=COUNTS),
+    st.builds(Resume, job=JOBS, epoch=COUNTS, index=COUNTS),
 )
 HARDWARE = Hardware(cpu="x", cores_physical=1, cores_usable=1.0, memory_bytes=1, memory_available_bytes=1)
 
@@ -138,6 +142,25 @@ def test_a_damaged_frame_is_a_message_or_a_wire_error_and_nothing_else(frame: by
             decode(frame)
         except WireError as error:
             assert error.code in ("malformed", "too_large")
+
+
+@pytest.mark.parametrize("bad", [{"first": -1}, {"first": 4, "tokens": 3}, {"epoch": 0}], ids=["first", "order", "epoch"])
+def test_an_impossible_held_job_is_refused(bad: dict[str, int]) -> None:
+    told: dict[str, object] = {"job": JobId("j"), "epoch": 1, "file_sha256": "f", "first": 0, "tokens": 3}
+    fine = encode(
+        Hello(worker_key=bytes(32), signature=bytes(64), hardware=HARDWARE, models=(), holding=(msgspec.convert(told, Held),))
+    )
+    assert isinstance(decode_from_worker(fine), Hello)
+    frame = fine.replace(msgspec.json.encode(msgspec.convert(told, Held)), msgspec.json.encode({**told, **bad}))
+    with pytest.raises(Malformed):
+        decode_from_worker(frame)
+
+
+def test_too_many_held_jobs_are_refused() -> None:
+    held = Held(job=JobId("j"), epoch=1, file_sha256="", first=0, tokens=0)
+    hello = Hello(worker_key=bytes(32), signature=bytes(64), hardware=HARDWARE, models=(), holding=(held,) * (MAX_HELD + 1))
+    with pytest.raises(TooLarge, match="jobs held"):
+        decode_from_worker(encode(hello))
 
 
 def test_unknown_fields_are_ignored_and_unknown_tags_are_not() -> None:

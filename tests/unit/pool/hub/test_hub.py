@@ -32,7 +32,8 @@ from iamine.wire.messages import (
 from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, RateLimited, Unavailable
 from pool.hub import Hub, Stream
 from pool.hub.catalogue import REMEMBER_S, Catalogue
-from pool.routing.scheduler import Patience, Scheduler
+from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
 from pool.routing.types import Begun, Delta, Ended, JobEvent, JobOrder, Prefilled, Queued, Segment, Vectors
 
 J = JobId("j")

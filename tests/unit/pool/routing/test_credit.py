@@ -8,7 +8,8 @@ import pytest
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import CompletionWork, ModelOffer, Sampling
 from pool.routing.effects import Effect, Send
-from pool.routing.scheduler import Patience, Scheduler
+from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder
 
 M = ModelId("m")

@@ -8,7 +8,8 @@ import pytest
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import ChatWork, CompletionWork, EmbeddingWork, Failed, ModelOffer, Sampling
 from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Effect, Evict, Refuse, Send, Wait
-from pool.routing.scheduler import Patience, Scheduler
+from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder, Queued
 
 M, OTHER = ModelId("m"), ModelId("other")

@@ -4,7 +4,8 @@ from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import CompletionWork, ModelOffer, Sampling
 from pool.routing.effects import Inform
 from pool.routing.fleet import Fleet
-from pool.routing.scheduler import Patience, Scheduler
+from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
 from pool.routing.standing import LEAST_A_TICK, Standings
 from pool.routing.types import JobOrder
 
