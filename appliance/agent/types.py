@@ -42,13 +42,17 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the worker is right now, as the link tells it to the pool; `load` is running jobs per slot."""
+    """What the worker is right now, as the link tells it to the pool; `load` is running jobs per slot.
+
+    `resting`: its owner keeps the machine for himself.
+    """
 
     hardware: Hardware
     offers: tuple[ModelOffer, ...]
     running: int
     ready: bool
     load: float
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,10 @@ LinkState = Connecting | Linked | Unlinked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The machine at work, for the screen: counts since the start, `rate_tps` over the last busy half minute."""
+    """The machine at work, for the screen: counts since the start, `rate_tps` over the last busy half minute.
+
+    `resting` says in words why it does not work now, "" when it does.
+    """
 
     models: tuple[ModelOffer, ...]
     link: LinkState | None
@@ -91,3 +98,4 @@ class Status:
     tokens: int
     rate_tps: float
     draining: bool
+    resting: str = ""
