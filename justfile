@@ -32,7 +32,7 @@ check:
 
 # Everything that needs no special hardware
 test: check
-    pytest -q --durations=15 tests/integration tests/acceptance
+    pytest -q --durations=15 tests/integration tests/acceptance tests/chaos
 
 # Correct what can be corrected by itself
 fmt:
