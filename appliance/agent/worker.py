@@ -191,9 +191,7 @@ class Worker:
         for job, epoch in jobs:
             message = "the machine's owner wants it back"
             self._send(Failed(job=job, epoch=epoch, code="draining", message=message, retryable=True))
-        self._jobs.clear()
-        if self._engines and jobs:
-            self._engines.cancel_all()
+            self._stop(Cancel(job=job, epoch=epoch))
         self._changed()
         return len(jobs)
 

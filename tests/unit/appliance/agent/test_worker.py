@@ -155,7 +155,7 @@ def test_jobs_are_given_back_at_once_after_the_pool_heard_that_none_are_taken(
         ("a", "draining", True),
         ("b", "draining", True),
     }
-    assert bench.engines.asked[-1] == "all"
+    assert {each.job for each in bench.engines.asked if isinstance(each, Cancel)} == {"a", "b"}
     bench.worker.on_frame(finished("a"))
     assert len(bench.channel.sent) == 3
     assert (bench.worker.snapshot().running, bench.worker.snapshot().ready) == (0, False)
