@@ -51,6 +51,17 @@ mote *arguments:
 bench name *arguments:
     name=$1; shift; python "bench/$name.py" "$@"
 
-# The tests that try to break it, again and again (default: 10 rounds)
-torture rounds="10":
-    for round in $(seq "$1"); do echo "round $round"; pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/integration/store tests/integration/up || exit 1; done
+# Seeded worlds of dying, lying and resting workers; prints the seed of one that breaks a promise
+sim seeds="2000" *arguments:
+    seeds=$1; shift; python tests/sim/many.py "$seeds" "$@"
+
+# Put faults into the pool on purpose: each must be found
+mutate *names:
+    python tests/sim/mutants.py "$@"
+
+# Try to break it for hours: seeds, mutants, streams under kills, then whole rounds of the tests
+torture rounds="10" streams="1000" seeds="5000":
+    just sim "$3"
+    just mutate
+    IAMINE_CHAOS_STREAMS="$2" IAMINE_PAUSE_ROUNDS=10 pytest -q -x -s -p no:cacheprovider tests/chaos
+    for round in $(seq "$1"); do echo "round $round"; pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/chaos tests/integration/store tests/integration/up || exit 1; done
