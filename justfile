@@ -4,8 +4,8 @@ set positional-arguments
 export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 
 # Modules that decide and do nothing else: every branch of theirs is taken by their own tests
-pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=iamine.sealing --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.held"
-pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_held.py"
+pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=iamine.sealing --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.held --cov=appliance.agent.schedule"
+pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_held.py tests/unit/appliance/agent/test_schedule.py"
 
 # What there is to do
 default:
@@ -32,7 +32,7 @@ check:
 
 # Everything that needs no special hardware
 test: check
-    pytest -q --durations=15 tests/integration tests/acceptance
+    pytest -q --durations=15 tests/integration tests/acceptance tests/chaos
 
 # Correct what can be corrected by itself
 fmt:
@@ -51,6 +51,17 @@ mote *arguments:
 bench name *arguments:
     name=$1; shift; python "bench/$name.py" "$@"
 
-# The tests that try to break it, again and again (default: 10 rounds)
-torture rounds="10":
-    for round in $(seq "$1"); do echo "round $round"; pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/integration/store tests/integration/up || exit 1; done
+# Seeded worlds of dying, lying and resting workers; prints the seed of one that breaks a promise
+sim seeds="2000" *arguments:
+    seeds=$1; shift; python tests/sim/many.py "$seeds" "$@"
+
+# Put faults into the pool on purpose: each must be found
+mutate *names:
+    python tests/sim/mutants.py "$@"
+
+# Try to break it for hours: seeds, mutants, streams under kills, then whole rounds of the tests
+torture rounds="10" streams="1000" seeds="5000":
+    just sim "$3"
+    just mutate
+    IAMINE_CHAOS_STREAMS="$2" IAMINE_PAUSE_ROUNDS=10 pytest -q -x -s -p no:cacheprovider tests/chaos
+    for round in $(seq "$1"); do echo "round $round"; pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/chaos tests/integration/store tests/integration/up || exit 1; done

@@ -6,11 +6,14 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
 
 from appliance.agent import hardware
 from appliance.agent.config import Settings, need_pool, worker_endpoint
+from appliance.agent.control import listen
+from appliance.agent.duty import Duty
 from appliance.agent.errors import ConfigError
 from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
@@ -109,16 +112,28 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     )
     link = Link(endpoint=endpoint, identity=identity, owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
+    duty = Duty(
+        folder=settings.data_dir,
+        schedule=settings.schedule,
+        hands=worker,
+        load=lambda: load(runner, prepared.plan.specs, screen),
+        release=runner.release,
+        say=screen.say,
+        now=lambda: datetime.now().astimezone(),
+        clock=time.monotonic,
+    )
     with stop_signals() as stop:
-        loading = asyncio.create_task(load(runner, prepared.plan.specs, screen))
+        on_duty = asyncio.create_task(duty.run())
         try:
-            if not await _first(stop, loading):
-                return EXIT_OK
-            await loading
-            return await _serve(worker, link, screen, stop)
+            async with listen(settings.data_dir, duty.asked, screen.say):
+                if not await _first(stop, on_duty, duty.ready):
+                    return EXIT_OK
+                if on_duty.done():
+                    await on_duty
+                return await _serve(worker, link, on_duty, screen, stop)
         finally:
-            loading.cancel()
-            await asyncio.gather(loading, return_exceptions=True)
+            on_duty.cancel()
+            await asyncio.gather(on_duty, return_exceptions=True)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
 
@@ -132,17 +147,17 @@ async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> No
         screen.say(f"loaded {offer.model} in {took:.1f} s: {offer.slots} slots of {offer.context_tokens} tokens")
 
 
-async def _serve(worker: Worker, link: Link, screen: Screen, stop: asyncio.Event) -> int:
+async def _serve(worker: Worker, link: Link, on_duty: "asyncio.Task[None]", screen: Screen, stop: asyncio.Event) -> int:
     """Serve until told to stop or refused; the exit code."""
     shown, ticks = asyncio.create_task(_show(worker, screen)), asyncio.create_task(_tick(worker))
     linked = asyncio.create_task(link.run())
     try:
-        if not await _first(stop, linked):
-            worker.drain()
-            screen.say("stopping; the pool moves what is running")
+        if not await _first(stop, on_duty, linked):
+            moved = worker.drain()
+            screen.say(f"stopping; {moved} running answers go on elsewhere")
             await link.close("the worker is stopping")
             return EXIT_OK
-        await linked
+        await (on_duty if on_duty.done() else linked)
         return EXIT_OK
     except Refused as error:
         screen.say(error_line(error))
@@ -166,14 +181,16 @@ async def _show(worker: Worker, screen: Screen) -> None:
         await asyncio.sleep(screen.every_s)
 
 
-async def _first(stop: asyncio.Event, task: "asyncio.Task[None]") -> bool:
-    """Wait for either; True when the task came to its end, False when told to stop before that."""
-    stopped = asyncio.create_task(stop.wait())
+async def _first(stop: asyncio.Event, *others: "asyncio.Task[None] | asyncio.Event") -> bool:
+    """Wait for the first to end or happen; False when told to stop before any other did."""
+    tasks = [asyncio.create_task(other.wait()) if isinstance(other, asyncio.Event) else other for other in (stop, *others)]
     try:
-        await asyncio.wait({stopped, task}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return any(task.done() for task in tasks[1:])
     finally:
-        stopped.cancel()
-    return task.done()
+        for task, other in zip(tasks, (stop, *others), strict=True):
+            if isinstance(other, asyncio.Event):
+                task.cancel()
 
 
 @contextlib.contextmanager

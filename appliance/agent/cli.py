@@ -1,4 +1,4 @@
-"""The agent's commands: worker, probe, models and doctor (and, where nobody added them, chat and status)."""
+"""The agent's commands: worker, pause, resume, probe, models and doctor (and, where nobody added them, chat and status)."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, doctor, fit, hardware
+from appliance.agent import app, doctor, fit, hardware, pause
 from appliance.agent.config import Options, Settings, settings
 from appliance.agent.models import Catalog
 from appliance.agent.screen import PlainScreen, open_screen
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the agent's commands."""
     _worker(_command(subparsers, "worker", "give this machine to a pool", run_worker))
+    pause.register(subparsers)
     _command(subparsers, "probe", "what this machine is, and which models fit it and why", run_probe, json=True)
     _command(subparsers, "models", "the known models: at hand or not, and whether they fit", run_models, json=True)
     check = _command(subparsers, "doctor", "check everything that a worker needs, and say what to do", run_doctor, json=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from appliance.agent.errors import ConfigError
+from appliance.agent.schedule import BadHours, Schedule, read_hours
 from iamine.manifest import ReasoningFormat, ToolFormat
 
 if sys.version_info >= (3, 11):
@@ -21,7 +22,7 @@ FILE_NAME = "worker.toml"
 MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
 WORKER_PATH = "/v1/workers/connect"
-_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, [[models]]"
+_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, [[models]], [schedule]"
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +33,12 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     kind: Literal["chat", "completion", "embedding"] = "chat"
     tool_format: ToolFormat = ""
     reasoning_format: ReasoningFormat = ""
+
+
+class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[schedule]` table: when the machine works, in local time, as in "22:00-07:00" or "sat 00:00-24:00"; none: always."""
+
+    hours: tuple[str, ...] = ()
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,6 +56,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     exact: bool | None = None
     models_dir: str = ""
     models: tuple[ListedModel, ...] = ()
+    schedule: Hours = Hours()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +90,7 @@ class Settings:
     exact: bool | None = None
     models_dir: Path
     models: tuple[ListedModel, ...] = ()
+    schedule: Schedule = ()
 
 
 def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Settings:
@@ -103,6 +112,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         exact=file.exact,
         models_dir=options.models_dir or _anchor(file.models_dir or data_dir / MODELS_NAME, path),
         models=tuple(msgspec.structs.replace(model, path=str(_anchor(model.path, path))) for model in file.models),
+        schedule=_schedule(file, path),
     )
     if chosen.max_tps is not None and not chosen.max_tps > 0:
         raise ConfigError(f"max_tps is {chosen.max_tps}", hint="give tokens per second above 0, or leave it out for no limit")
@@ -170,6 +180,15 @@ def _checked(file: ConfigFile, path: Path) -> ConfigFile:
         if getattr(file, key) < 0:
             raise ConfigError(f"{path}: {key} is below 0", hint="0 means that the agent chooses")
     return file
+
+
+def _schedule(file: ConfigFile, path: Path) -> Schedule:
+    try:
+        return read_hours(file.schedule.hours)
+    except BadHours as error:
+        raise ConfigError(
+            f"{path}: [schedule] hours: {error}", hint="correct that entry; without hours it works always"
+        ) from error
 
 
 def _anchor(written: str | Path, file: Path) -> Path:

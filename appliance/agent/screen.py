@@ -98,7 +98,8 @@ def counts(status: Status) -> str:
     if status.jobs_failed:
         parts.append(f"{status.jobs_failed} failed")
     parts += [f"{status.tokens} tokens", f"{status.rate_tps:.1f} tokens/s"]
-    return "jobs: " + ", ".join(parts) + (" (draining)" if status.draining else "")
+    state = status.resting or ("draining" if status.draining else "")
+    return "jobs: " + ", ".join(parts) + (f" ({state})" if state else "")
 
 
 def link_line(link: LinkState | None) -> tuple[str, str]:
@@ -123,6 +124,8 @@ def panel(status: Status, why: str) -> Panel:
         table.add_row("model", f"{offer.model}, {offer.slots} x {offer.context_tokens} tokens")
     if why:
         table.add_row("why", Text(why, style="dim"))
+    if status.resting:
+        table.add_row("rest", Text(status.resting, style="yellow"))
     line, colour = link_line(status.link)
     table.add_row("pool", Text(line, style=colour))
     table.add_row("work", counts(status).removeprefix("jobs: "))

@@ -42,7 +42,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the worker is right now, as the link tells it to the pool; `load` is running jobs per slot."""
+    """What the worker is right now, as the link tells it to the pool; `load` is running jobs per slot.
+
+    `resting`: its owner keeps the machine for himself.
+    """
 
     hardware: Hardware
     offers: tuple[ModelOffer, ...]
@@ -50,6 +53,7 @@ class Snapshot:
     ready: bool
     load: float
     holding: tuple[Held, ...] = ()
+    resting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,10 @@ LinkState = Connecting | Linked | Unlinked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The machine at work, for the screen: counts since the start, `rate_tps` over the last busy half minute."""
+    """The machine at work, for the screen: counts since the start, `rate_tps` over the last busy half minute.
+
+    `resting` says in words why it does not work now, "" when it does.
+    """
 
     models: tuple[ModelOffer, ...]
     link: LinkState | None
@@ -93,3 +100,4 @@ class Status:
     rate_tps: float
     draining: bool
     standing: str = ""  # why the pool gives no job, in its own words
+    resting: str = ""

@@ -19,6 +19,7 @@ from iamine.wire.messages import (
     Finished,
     FromWorker,
     Hardware,
+    Heartbeat,
     Job,
     ModelOffer,
     Models,
@@ -76,6 +77,7 @@ class Worker:
         self._pool_drains = False
         self._standings: dict[ModelId, Standing] = {}
         self._leaving = False
+        self._resting = ""
         self._throughput = Throughput()
         self._last_step_s = 0.0
         self._done = self._failed = self._tokens = 0
@@ -84,9 +86,20 @@ class Worker:
         """Give the worker its two sides; before that it refuses every job."""
         self._engines, self._channel = engines, channel
 
-    def drain(self) -> None:
-        """Take no job from now on."""
+    def drain(self) -> int:
+        """Take no job from now on and give those that run back: how many there were."""
         self._leaving = True
+        return self._give_back()
+
+    def rest(self, reason: str) -> int:
+        """The owner wants the machine: as `drain`, until `resume`."""
+        self._resting = reason
+        return self._give_back()
+
+    def resume(self) -> None:
+        """The owner lends the machine again."""
+        self._resting = ""
+        self._changed()
 
     # ---- what the link asks ------------------------------------------------------------------------------------------
 
@@ -95,7 +108,7 @@ class Worker:
         offers = self._engines.offers if self._engines else ()
         slots = sum(offer.slots for offer in offers)
         running = len(self._jobs)
-        ready = bool(self._engines and self._engines.ready and not self._leaving)
+        ready = bool(self._engines and self._engines.ready and not self._leaving and not self._resting)
         load = running / slots if slots else 0.0
         return Snapshot(
             hardware=self._hardware,
@@ -103,6 +116,7 @@ class Worker:
             running=running,
             ready=ready,
             load=round(load, 3),
+            resting=bool(self._resting),
             holding=self._holds.told(),
         )
 
@@ -180,13 +194,14 @@ class Worker:
             rate_tps=self._throughput.rate_tps,
             draining=self._leaving or self._pool_drains,
             standing="" if self._jobs else "; ".join(standing_line(one) for one in self._standings.values()),
+            resting=self._resting,
         )
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
 
     def _take(self, job: Job) -> None:
         """Run a job, or say at once why not."""
-        if self._leaving or self._pool_drains:
+        if self._leaving or self._pool_drains or self._resting:
             self._refuse(job, "draining", "this worker takes no new jobs")
         elif self._engines is None or all(offer.file_sha256 != job.file_sha256 for offer in self._engines.offers):
             self._refuse(job, "model_missing", "this worker has not loaded that model file")
@@ -208,6 +223,18 @@ class Worker:
 
     def _refuse(self, job: Job, code: Literal["draining", "model_missing"], message: str) -> None:
         self._send(Failed(job=job.job, epoch=job.epoch, code=code, message=message, retryable=True))
+
+    def _give_back(self) -> int:
+        """The pool goes on with every running job elsewhere, at once: first it hears that we take none, then each job."""
+        jobs = list(self._jobs)
+        if jobs:
+            self._send(Heartbeat(running=0, ready=False, resting=bool(self._resting)))
+        for job, epoch in jobs:
+            message = "the machine's owner wants it back"
+            self._send(Failed(job=job, epoch=epoch, code="draining", message=message, retryable=True))
+            self._stop(Cancel(job=job, epoch=epoch))
+        self._changed()
+        return len(jobs)
 
     def _stop(self, cancel: Cancel) -> None:
         self._holds.drop((cancel.job, cancel.epoch))

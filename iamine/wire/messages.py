@@ -351,11 +351,15 @@ class Failed(Message, frozen=True, kw_only=True, omit_defaults=True, tag="failed
 
 
 class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True, tag="heartbeat"):
-    """Worker -> pool: alive. `running` jobs now, and whether the engine can take work."""
+    """Worker -> pool: alive. `running` jobs now, and whether the engine can take work.
+
+    `resting`: the machine's owner keeps it for himself (a pause, or its hours); the worker stays linked to come back at once.
+    """
 
     running: int
     ready: bool = True
     load: float = 0.0
+    resting: bool = False
 
 
 class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models"):

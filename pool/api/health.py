@@ -47,6 +47,7 @@ def _status(desk: Desk, now_s: float) -> dict[str, object]:
         "version": desk.settings.version,
         "uptime_s": round(now_s - desk.started_s, 1),
         "workers": desk.hub.workers,
+        "resting": desk.hub.resting,
         "running": desk.hub.running,
         "queued": desk.hub.queued,
         "models": [{"id": card.model, "kind": card.kind, "workers": card.workers} for card in ordered(desk.hub)],

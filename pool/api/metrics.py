@@ -20,6 +20,7 @@ class _HubFigures(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily("iamine_workers", "Workers connected now.", value=self._hub.workers)
+        yield GaugeMetricFamily("iamine_resting_workers", "Workers whose owners paused them.", value=self._hub.resting)
         yield GaugeMetricFamily("iamine_running_jobs", "Jobs that workers are at now.", value=self._hub.running)
         yield GaugeMetricFamily("iamine_queued_jobs", "Jobs that wait for a worker now.", value=self._hub.queued)
         offered = sum(1 for card in self._hub.models() if card.workers)

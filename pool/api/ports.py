@@ -28,6 +28,10 @@ class HubView(Protocol):
         """Workers connected now."""
 
     @property
+    def resting(self) -> int:
+        """Those of them whose owners keep their machines for themselves now."""
+
+    @property
     def queued(self) -> int:
         """Jobs that wait for a worker now."""
 

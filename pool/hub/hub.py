@@ -122,6 +122,11 @@ class Hub:
         return len(self._links)
 
     @property
+    def resting(self) -> int:
+        """Workers that are linked but whose owners keep their machines for themselves."""
+        return sum(link.resting for link in self._links.values())
+
+    @property
     def queued(self) -> int:
         return self._scheduler.queued
 
@@ -263,7 +268,8 @@ class Hub:
     def _told(self, link: Link, worker: WorkerId, message: Heartbeat | Models | Drain, now: float) -> None:
         """What a worker says about itself."""
         match message:
-            case Heartbeat(ready=ready):
+            case Heartbeat(ready=ready, resting=resting):
+                link.resting = resting
                 self._perform(self._scheduler.on_heartbeat(worker, ready, now))
             case Models(models=models):
                 link.offer(models)
@@ -302,8 +308,11 @@ class Hub:
     def _failed(self, worker: WorkerId, failed: Failed, now: float) -> None:
         verdict, effects = self._scheduler.on_failed(worker, failed, now)
         if self._counts(verdict):
-            self.tally.failures += 1
-            log.warning("worker %s: %s failed: %s", worker, failed.job, failed.code)
+            if failed.code == "draining":
+                self.tally.given_back += 1
+            else:
+                self.tally.failures += 1
+                log.warning("worker %s: %s failed: %s", worker, failed.job, failed.code)
         self._perform(effects)
 
     def _counts(self, verdict: Verdict) -> bool:

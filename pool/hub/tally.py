@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Tally:
-    """Monotonic counters. `zombies` are frames of a job's older epoch: dropped, paid nothing."""
+    """Monotonic counters. `zombies` are frames of a job's older epoch: dropped, paid nothing.
+
+    `given_back` are jobs that went on elsewhere because a machine's owner wanted it back.
+    """
 
     jobs: int = 0
     completed: int = 0
@@ -16,3 +19,4 @@ class Tally:
     zombies: int = 0
     breaches: int = 0
     evictions: int = 0
+    given_back: int = 0

@@ -94,6 +94,7 @@ class FakeHub:
         self.refusal: PoolError | None = None
         self.now = 1000.0
         self.workers = 1
+        self.resting = 0
         self.waits: dict[ModelId, float | None] = {}
         self.queued = 0
         self.told: dict[JobId, tuple[History, ...]] = {}

@@ -18,6 +18,7 @@ from appliance.agent.errors import AgentError
 from appliance.agent.link.frames import OUTBOX_BYTES, OUTBOX_FRAMES, Outbox, frames
 from appliance.agent.link.pins import pin, read_pins
 from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlinked
+from appliance.agent.waiting import happens
 from iamine.identity import Identity, fingerprint
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.errors import WireError
@@ -127,7 +128,7 @@ class Link:
             wait_s = delay_s(failures, self._random(), retry_after_s=retry_after_s)
             if failures:
                 self._owner.linked(replace(self._lost, retry_in_s=wait_s))
-            if await _happens(self._stop, wait_s):
+            if await happens(self._stop, wait_s):
                 return
             self._was_open = False
             self._owner.linked(Connecting(url=self._endpoint.url))
@@ -268,8 +269,8 @@ class Link:
         while True:
             self._changed.clear()
             now = self._owner.snapshot()
-            self.send(Heartbeat(running=now.running, ready=now.ready, load=now.load))
-            await _happens(self._changed, accepted.heartbeat_busy_s if now.running else accepted.heartbeat_idle_s)
+            self.send(Heartbeat(running=now.running, ready=now.ready, load=now.load, resting=now.resting))
+            await happens(self._changed, accepted.heartbeat_busy_s if now.running else accepted.heartbeat_idle_s)
 
     # ---- who may talk to us ------------------------------------------------------------------------------------------
 
@@ -311,15 +312,6 @@ class Link:
 async def _send_all(socket: ClientConnection, outbox: Outbox) -> None:
     while (frame := await outbox.get()) is not None:
         await socket.send(frame)
-
-
-async def _happens(event: asyncio.Event, within_s: float) -> bool:
-    """Whether the event comes within this time."""
-    try:
-        await asyncio.wait_for(event.wait(), within_s)
-    except asyncio.TimeoutError:
-        return False
-    return True
 
 
 def _is_loopback(url: str) -> bool:

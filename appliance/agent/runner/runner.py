@@ -91,6 +91,11 @@ class Runner:
         self._closed = True
         await asyncio.gather(*(model.close() for model in self._models.values()))
 
+    async def release(self) -> None:
+        """Ends every engine and forgets its model, so that the memory is free; `load` brings them back."""
+        models, self._models = self._models, {}
+        await asyncio.gather(*(model.close() for model in models.values()))
+
     def _changed(self) -> None:
         if not self._closed:
             self._on_offers(self.offers)

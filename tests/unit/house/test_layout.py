@@ -17,7 +17,7 @@ MAX_FUNCTION_LINES = 60
 PURE = (
     "iamine/wire", "iamine/identity.py", "iamine/ids.py", "iamine/sealing.py", "pool/routing", "pool/openai", "pool/toolcalls",
     "appliance/agent/plan.py", "appliance/agent/fit.py", "appliance/agent/throughput.py", "appliance/agent/backoff.py",
-    "appliance/agent/held.py",
+    "appliance/agent/held.py", "appliance/agent/schedule.py",
 )  # fmt: skip
 IMPURE_IMPORTS = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "urllib"}
 HOSTS = re.compile(

@@ -6,6 +6,7 @@ import pytest
 
 from appliance.agent.config import Options, Settings, api_base, need_pool, read_file, settings, worker_endpoint
 from appliance.agent.errors import ConfigError
+from appliance.agent.schedule import read_hours
 
 
 def made(tmp_path: Path, text: str = "", options: Options | None = None, **environ: str) -> Settings:
@@ -72,6 +73,13 @@ def test_a_file_that_was_named_must_exist_and_be_text(tmp_path: Path) -> None:
 def test_a_windows_editor_may_have_written_it(tmp_path: Path) -> None:
     (tmp_path / "worker.toml").write_bytes(b'\xef\xbb\xbfpool = "h"\r\nname = "n"\r\n')
     assert settings(Options(), {}, tmp_path).name == "n"
+
+
+def test_hours_are_read_and_what_is_none_names_the_file(tmp_path: Path) -> None:
+    found = made(tmp_path, '[schedule]\nhours = ["22:00-07:00", "sat 00:00-24:00"]')
+    assert found.schedule == read_hours(["22:00-07:00", "sat 00:00-24:00"])
+    with pytest.raises(ConfigError, match=r"worker\.toml: \[schedule\] hours: 'at night'"):
+        made(tmp_path, '[schedule]\nhours = ["at night"]')
 
 
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:

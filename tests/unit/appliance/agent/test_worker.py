@@ -1,8 +1,10 @@
 """The worker between pool and engine, with both sides in memory."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 
 from appliance.agent.types import Connecting, Linked, Unlinked
 from appliance.agent.worker import Worker
@@ -16,6 +18,7 @@ from iamine.wire.messages import (
     Finished,
     FromWorker,
     Hardware,
+    Heartbeat,
     Job,
     ModelOffer,
     Models,
@@ -138,6 +141,39 @@ def test_a_worker_that_leaves_or_is_drained_takes_nothing_until_the_next_link() 
     bench.worker.linked(LINKED)
     bench.worker.heard(job())
     assert bench.engines.asked[-1] == job()
+
+
+@pytest.mark.parametrize(("take_back", "resting"), [(Worker.drain, False), (lambda it: it.rest("paused"), True)])
+def test_jobs_are_given_back_at_once_after_the_pool_heard_that_none_are_taken(
+    take_back: Callable[[Worker], int], resting: bool
+) -> None:
+    bench = Bench()
+    bench.worker.heard(job("a"))
+    bench.worker.heard(job("b"))
+    assert take_back(bench.worker) == 2
+    first, *lost = bench.channel.sent
+    assert first == Heartbeat(running=0, ready=False, resting=resting)
+    assert {(each.job, each.code, each.retryable) for each in lost if isinstance(each, Failed)} == {
+        ("a", "draining", True),
+        ("b", "draining", True),
+    }
+    assert {each.job for each in bench.engines.asked if isinstance(each, Cancel)} == {"a", "b"}
+    bench.worker.on_frame(finished("a"))
+    assert len(bench.channel.sent) == 3
+    assert (bench.worker.snapshot().running, bench.worker.snapshot().ready) == (0, False)
+
+
+def test_at_rest_it_refuses_and_says_so_until_it_resumes() -> None:
+    bench = Bench()
+    assert bench.worker.rest("paused by its owner") == 0
+    bench.worker.heard(job())
+    (failed,) = bench.channel.sent
+    assert isinstance(failed, Failed) and failed.code == "draining"
+    assert (bench.worker.snapshot().resting, bench.worker.status().resting) == (True, "paused by its owner")
+    bench.worker.resume()
+    bench.worker.heard(job())
+    assert bench.engines.asked == [job()]
+    assert (bench.worker.snapshot().resting, bench.worker.status().resting, bench.worker.snapshot().ready) == (False, "", True)
 
 
 def test_a_cancelled_job_is_stopped_and_its_late_frames_are_dropped() -> None:

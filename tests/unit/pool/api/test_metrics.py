@@ -8,10 +8,10 @@ from pool.api.metrics import Metrics
 
 def test_the_hubs_own_counters_are_told_with_the_prefix() -> None:
     hub = FakeHub()
-    hub.queued = 3
+    hub.queued, hub.resting = 3, 2
     text = Metrics(hub, lambda: {"zombies": 2.0}).text().decode()
     assert "iamine_hub_zombies_total 2.0" in text
-    assert "iamine_queued_jobs 3.0" in text
+    assert "iamine_queued_jobs 3.0" in text and "iamine_resting_workers 2.0" in text
     assert "_created" not in text
 
 

@@ -1,0 +1,22 @@
+"""Houses of real processes, as the acceptance tests have them, and this folder's own modules."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "acceptance"))
+
+from house import House, free_port
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """An `iamine up` of its own, to be broken."""
+    own = House(tmp_path / "house", free_port())
+    try:
+        yield own
+    finally:
+        own.end()
