@@ -7,7 +7,9 @@ The hash does not depend on how the text was cut into events; another text never
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from iamine.ids import JobId
 from iamine.wire.messages import TokenLogprob
@@ -128,7 +130,7 @@ class Seek:
 
 
 def _piece(delta: ChoiceDelta, text: str) -> ChoiceDelta:
-    return replace(delta, reasoning=text) if delta.reasoning else replace(delta, content=text)
+    return structs.replace(delta, reasoning=text) if delta.reasoning else structs.replace(delta, content=text)
 
 
 def _cut(delta: ChoiceDelta, end: int) -> tuple[ChoiceDelta, ChoiceDelta]:
@@ -139,8 +141,8 @@ def _cut(delta: ChoiceDelta, end: int) -> tuple[ChoiceDelta, ChoiceDelta]:
     while count < len(logprobs) and begin < size:
         begin += len(logprobs[count].bytes)
         count += 1
-    seen = replace(_piece(delta, text[:end]), logprobs=tuple(logprobs[:count]))
-    return seen, replace(_piece(delta, text[end:]), logprobs=tuple(logprobs[count:]))
+    seen = structs.replace(_piece(delta, text[:end]), logprobs=tuple(logprobs[:count]))
+    return seen, structs.replace(_piece(delta, text[end:]), logprobs=tuple(logprobs[count:]))
 
 
 def _mismatch() -> ResumeMismatch:

@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant("tokens before the start count", Edit(SCHEDULER, 'if not record.begun:\n            return Breach(f"tokens', 'if False:\n            return Breach(f"tokens')),
     Mutant("an end after any number of tokens counts", Edit(SCHEDULER, "if not record.begun or tokens != record.tokens:", "if not record.begun:")),
     Mutant("an end counts twice", Edit(SCHEDULER, "return STALE, []\n        if not record.begun or tokens", "return COUNTS, []\n        if not record.begun or tokens")),
-    Mutant("a token outside the vocabulary counts", Edit(HUB, "0 <= token < offer.vocabulary_tokens", "True")),
+    Mutant("a token outside the vocabulary counts", Edit(HUB, "min(step.ids) >= 0 and max(step.ids) < offer.vocabulary_tokens", "True")),
     Mutant("a job goes on without its prefix", Edit(JOURNAL, "prefix=tuple(self.ids),", "prefix=(),")),
     Mutant("a job goes on at another file", Edit(BOARD, "if not record.tokens:\n            record.file_sha256", "if True:\n            record.file_sha256")),
     Mutant("whoever began a job gets all the credit", Edit(JOURNAL, "if not self.givers or self.givers[-1][0] != worker:", "if not self.givers:")),
@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant("a zombie is taken for a criminal", Edit(HUB, "self.tally.zombies += 1", 'raise OutOfOrder("a zombie")')),
     Mutant("a worker is not told that its job is gone", Edit(BOARD, "return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]", "return []")),
     Mutant("a client that leaves frees no slot", Edit(HUB, "self._perform(self._scheduler.on_cancel(job, self.monotonic()))", "pass")),
-    Mutant("a slot is never free again", Edit(FLEET, "del state.running[job]", "pass")),
+    Mutant("a slot is never free again", Edit(FLEET, "state.held[state.running.pop(job)] -= 1", "pass")),
     Mutant("one key may have two sessions", Edit(HUB, "if older is not None:", "if False:")),
     Mutant("an old link's end ends the new one", Edit(HUB, "self._links.get(worker) is link", "worker in self._links")),
 )  # fmt: skip

@@ -1,10 +1,9 @@
 """Wherever a client stopped, and however the answer is cut the second time: it gets the rest of the same text, or an error."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from iamine.ids import JobId
 from iamine.wire.messages import TokenLogprob

@@ -16,7 +16,16 @@ class Counting:
         self.ends: list[tuple[Status, int]] = []
         self.away = away
 
-    async def begin(self, *, job: JobId, account: AccountId, model: ModelId) -> None:
+    async def begin(
+        self,
+        *,
+        job: JobId,
+        account: AccountId,
+        model: ModelId,
+        tier: str = "",
+        degraded: bool = False,
+        tier_reason: str = "",
+    ) -> None:
         if self.away:
             raise Unavailable("away")
 
