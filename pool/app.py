@@ -24,8 +24,9 @@ from pool.api.ports import App
 from pool.api.settings import Settings
 from pool.api.workers import workers
 from pool.config import PoolConfig
+from pool.dispatch.limits import Limits
 from pool.dispatch.route import Routing
-from pool.dispatch.service import Dispatch, Limits
+from pool.dispatch.service import Dispatch
 from pool.errors import PoolError
 from pool.hub import Hub
 from pool.hub.catalogue import Catalogue
@@ -120,7 +121,15 @@ class Pool:
         return await Listener.open(app, host=self._config.host, port=self._config.port, backlog=self._config.listen_backlog)
 
     def _limits(self) -> Limits:
-        return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)
+        config = self._config
+        return Limits(
+            stream_deadline_s=config.stream_deadline_s,
+            plain_deadline_s=config.plain_deadline_s,
+            same_model_wait_s=config.same_model_wait_s,
+            think_tiers=config.think_tiers,
+            think_tokens=config.think_tokens,
+            think_timeout_s=config.think_timeout_s,
+        )
 
     def _routing(self) -> Routing:
         return Routing(

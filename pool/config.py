@@ -43,6 +43,9 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     No answer comes from a tier below `quality_floor` while something better lives. `aliases` are other names for models
     and tiers; a table given replaces the default one. `model_tiers` says the tier of models that no manifest knows.
     `substitute`: a model without a worker is stood in for by another of its tier, or of the nearest one.
+    `same_model_wait_s`: an answer that was begun waits so long for its own model, then another goes on from its text.
+    `think_tiers`: models of these may put questions to a larger one (none: the think tool is off), each of at most
+    `think_tokens` and `think_timeout_s`.
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +58,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stream_deadline_s: Seconds = 300.0
     plain_deadline_s: Seconds = 100.0
     database_wait_s: Seconds = 15.0
+    same_model_wait_s: Seconds = 20.0
     shutdown_grace_s: Seconds = 5.0
     per_key_concurrency: Count = 64
     max_queue: Count = 10_000
@@ -64,6 +68,9 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     aliases: dict[Name, Name] = msgspec.field(default_factory=lambda: dict(ALIASES))
     model_tiers: dict[Name, Tier] = msgspec.field(default_factory=dict)
     substitute: bool = True
+    think_tiers: tuple[Tier, ...] = ("micro", "small")
+    think_tokens: Count = 512
+    think_timeout_s: Seconds = 60.0
     listen_backlog: Count = 4096  # Sanic's 100 drops SYNs when 256 clients connect at once (measured in November 2026)
 
     @property

@@ -106,10 +106,14 @@ class Sampling(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChatWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="chat"):
-    """Messages and tools as OpenAI JSON (already validated by the pool); the engine renders the model's template."""
+    """Messages and tools as OpenAI JSON (already validated by the pool); the engine renders the model's template.
+
+    `opening`: what another model said of this answer before it was lost; this one goes on behind it and does not repeat it.
+    """
 
     messages: msgspec.Raw
     tools: msgspec.Raw = msgspec.Raw(b"[]")
+    opening: str = ""
 
 
 class CompletionWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="completion"):

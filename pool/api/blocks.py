@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, Done, Reading, Waiting
+from pool.api.sse import moved_comment
+from pool.dispatch.events import Accepted, AnswerEvent, Asks, ChoiceDelta, ChoiceEnded, Done, Moved, Reading, Thinking, Waiting
 from pool.openai.types import Origin, ToolCall, Usage
 
 
@@ -39,7 +40,9 @@ class BlockWriter:
                 return b""
             case Done():
                 return self._blocks.finish(self._ended.finish_reason, self._ended.stop, event.usage, event.origin)
-            case Waiting() | Reading() | Accepted():
+            case Moved():
+                return moved_comment(event)
+            case Waiting() | Reading() | Accepted() | Thinking() | Asks():
                 return b""
 
     def _delta(self, event: ChoiceDelta) -> bytes:

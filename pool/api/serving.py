@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import urandom
 from typing import Any
 
@@ -17,6 +17,7 @@ from pool.api.measured import measured
 from pool.api.stream import Streamed, Writer
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
+from pool.errors import InvalidRequest
 from pool.openai.types import ChatRequest, Choice, CompletionRequest
 
 JSON = "application/json"
@@ -36,6 +37,7 @@ async def serve(
     desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
 ) -> HTTPResponse | None:
     """Begin, tell, and close: closing frees the slots whatever happened. Raises PoolError before the first byte."""
+    asked = _without_thinking(asked, request.headers.get("x-iamine-think"))
     with measured(desk, request, dialect.name) as measure, counted(await _begin(desk, asked, guest.account), guest) as answer:
         request.ctx.request_id = answer.job
         if asked.stream:
@@ -58,6 +60,15 @@ def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
     finally:
         usage = answer.usage()
         guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
+
+
+def _without_thinking(asked: ChatRequest | CompletionRequest, header: str | None) -> ChatRequest | CompletionRequest:
+    """`x-iamine-think: off` keeps the pool's own tool away. Raises InvalidRequest for any value but on and off."""
+    if header is None or header.strip().lower() == "on":
+        return asked
+    if header.strip().lower() != "off":
+        raise InvalidRequest("The header x-iamine-think must be on or off.", param="x-iamine-think")
+    return replace(asked, think=False) if isinstance(asked, ChatRequest) else asked
 
 
 def _begin(desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId) -> Begin:

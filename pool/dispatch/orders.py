@@ -127,8 +127,13 @@ def _check_prompt(prompt: Prompt, card: ModelCard, param: str) -> None:
         raise ContextTooLong(message, param=param)
 
 
-def formats(request: ChatRequest, card: ModelCard) -> Formats:
+def formats(request: ChatRequest | CompletionRequest, card: ModelCard) -> Formats:
     """How the answer is to be read. A grammar holds from the first token on, so what it allows is all there is."""
-    if request.sampling.grammar is not None:
+    if isinstance(request, CompletionRequest) or request.sampling.grammar is not None:
         return Formats()
     return Formats(tool=card.tool_format, reasoning=card.reasoning_format)
+
+
+def fingerprint(card: ModelCard) -> str:
+    """`system_fingerprint`: the model file's hash says which weights answer."""
+    return f"fp_{card.file_sha256[0][:10]}" if card.file_sha256 else "fp_unknown"

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
 from iamine.ids import AccountId, JobId, ModelId
-from pool.routing.types import JobEvent, JobOrder, ModelCard, Segment
+from pool.dispatch.events import StreamEvent
+from pool.routing.types import JobOrder, ModelCard, Segment
 
 Status = Literal["complete", "cut", "failed"]
 
@@ -12,7 +13,7 @@ Status = Literal["complete", "cut", "failed"]
 class JobStream(Protocol):
     """The events of one job; it ends after Ended or Vectors, or raises a PoolError."""
 
-    def __aiter__(self) -> AsyncIterator[JobEvent]: ...
+    def __aiter__(self) -> AsyncIterator[StreamEvent]: ...
 
     def cancel(self) -> None:
         """Nobody waits any more: free the slot. May be called again."""

@@ -8,7 +8,7 @@ from iamine.manifest import TIERS, Manifest, Tier
 from pool.dispatch.orders import find_model
 from pool.errors import ModelNotFound, Unavailable
 from pool.openai.types import ChatRequest, Chosen, CompletionRequest
-from pool.routing.fallback import Candidate, degraded, pick
+from pool.routing.fallback import Candidate, Stay, above, can_take, degraded, move, pick
 from pool.routing.features import asked_text, features, prompt_tokens
 from pool.routing.recent import Recent
 from pool.routing.tiers import AUTO, NAMES, TierChoice, Tiers, choose
@@ -61,13 +61,77 @@ class Router:
         if name in NAMES:
             return self._by_tier(request, cards, TierChoice(tier=NAMES[name], reason="asked by tier"))
         card = find_model(cards, name, embedding=False)
-        asked = self._tiers.of(card)
+        asked: Tier = self._tiers.of(card)
         if card.workers == 0 and self._may_stand_in(request):
             found = self._pick(request, cards, asked)
             if found is not None and found.card.workers:
                 reason = f"no worker offers {card.model} now"
-                return found.card, Chosen(tier=found.tier, degraded=degraded(asked, found.tier), reason=reason)
-        return card, Chosen(tier=asked, degraded=False, reason="asked by name")
+                return found.card, _chosen(found.tier, asked, reason, named=True)
+        return card, _chosen(asked, asked, "asked by name", named=True)
+
+    def move(self, request: Request, cards: Sequence[ModelCard], chosen: Chosen, stay: Stay) -> tuple[ModelCard, Chosen] | None:
+        """Where a job that still waits had better go, and how that is told; None: it stays."""
+        if not self._is_movable(request, chosen):
+            return None
+        found = move(
+            self._candidates(request, cards),
+            stay,
+            chosen.asked,
+            self._routing.quality_floor,
+            prompt_tokens=prompt_tokens(request),
+            tools=_tools(request),
+        )
+        if found is None:
+            return None
+        alive = any(card.model == stay.model and card.workers for card in cards)
+        why = f"the wait for {stay.model} was long" if alive else f"no worker offers {stay.model} now"
+        return found.card, _chosen(found.tier, chosen.asked, why, named=chosen.named)
+
+    def heir(
+        self, request: Request, cards: Sequence[ModelCard], chosen: Chosen, model: ModelId, *, tools: bool
+    ) -> tuple[ModelCard, Chosen] | None:
+        """Who can go on from the text of an answer whose `model` is gone: another that lives; None without any.
+
+        Harmony's channels cannot be entered in the middle.
+        """
+        if not isinstance(request, ChatRequest) or not self._is_movable(request, chosen):
+            return None
+        tools, tokens = tools or _tools(request), prompt_tokens(request)
+        others = [
+            one
+            for one in self._candidates(request, cards)
+            if one.card.model != model
+            and one.card.tool_format != "harmony"
+            and can_take(one, prompt_tokens=tokens, tools=tools)
+        ]
+        found = pick(others, chosen.asked, self._routing.quality_floor, prompt_tokens=tokens, tools=tools)
+        if found is None:
+            return None
+        why = f"{model} was lost in the middle; goes on from its text"
+        return found.card, _chosen(found.tier, chosen.asked, why, named=chosen.named)
+
+    def roomier(
+        self, request: Request, cards: Sequence[ModelCard], chosen: Chosen, context_tokens: int
+    ) -> tuple[ModelCard, Chosen] | None:
+        """Who holds more than so many tokens, alive or waited for; None when no known model does."""
+        if not self._is_movable(request, chosen):
+            return None
+        roomy = [one for one in self._candidates(request, cards) if one.card.context_tokens > context_tokens]
+        found = pick(
+            roomy, chosen.asked, self._routing.quality_floor, prompt_tokens=prompt_tokens(request), tools=_tools(request)
+        )
+        if found is None or (_tools(request) and not found.card.tool_format):
+            return None
+        return found.card, _chosen(found.tier, chosen.asked, "the prompt needs more context", named=chosen.named)
+
+    def thinker(self, cards: Sequence[ModelCard], tier: str) -> ModelCard | None:
+        """A larger model than this tier's that lives and has a short wait; None when there is none."""
+        chats = [self._candidate(card) for card in cards if card.kind == "chat"]
+        found = above(chats, next(known for known in TIERS if known == tier))
+        return None if found is None else found.card
+
+    def _is_movable(self, request: Request, chosen: Chosen) -> bool:
+        return self._may_stand_in(request) if chosen.named else True
 
     def pseudo(self, cards: Sequence[ModelCard]) -> list[Pseudo]:
         """The names that can be served now: the choice by itself first, then the tiers with a live chat model."""
@@ -96,14 +160,12 @@ class Router:
             if cards:
                 raise ModelNotFound(f"No model here can answer as '{request.model}'.", param="model", hint="See /v1/models.")
             raise Unavailable("No worker has joined this pool yet.", hint="Ask again when one has; see /v1/models.")
-        below = degraded(wished.tier, found.tier)
         reason = wished.reason if found.tier == wished.tier else f"{wished.reason}; no {wished.tier} model for it now"
-        return found.card, Chosen(tier=found.tier, degraded=below, reason=reason)
+        return found.card, _chosen(found.tier, wished.tier, reason, named=False)
 
     def _pick(self, request: Request, cards: Sequence[ModelCard], asked: Tier) -> Candidate | None:
-        tools = isinstance(request, ChatRequest) and bool(request.tools)
         candidates, floor = self._candidates(request, cards), self._routing.quality_floor
-        return pick(candidates, asked, floor, prompt_tokens=prompt_tokens(request), tools=tools)
+        return pick(candidates, asked, floor, prompt_tokens=prompt_tokens(request), tools=_tools(request))
 
     def _candidates(self, request: Request, cards: Sequence[ModelCard]) -> list[Candidate]:
         kinds = ("chat",) if isinstance(request, ChatRequest) else ("chat", "completion")
@@ -115,3 +177,11 @@ class Router:
     def _may_stand_in(self, request: Request) -> bool:
         """A raw prompt is written for one model's template, and token ids for one model's vocabulary."""
         return self._routing.substitute and isinstance(request, ChatRequest) and not request.sampling.logit_bias
+
+
+def _tools(request: Request) -> bool:
+    return isinstance(request, ChatRequest) and bool(request.tools)
+
+
+def _chosen(tier: Tier, asked: Tier, reason: str, *, named: bool) -> Chosen:
+    return Chosen(tier=tier, degraded=degraded(asked, tier), reason=reason, asked=asked, named=named)

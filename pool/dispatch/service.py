@@ -2,30 +2,25 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from os import urandom
 
 from iamine.ids import ID_BYTES, AccountId, job_id
 from pool.dispatch.answer import Answer
 from pool.dispatch.choice import Choice
+from pool.dispatch.course import Course, Place, Setting
 from pool.dispatch.embedding import Embedded, embedded
-from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, formats
+from pool.dispatch.limits import Limits
+from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, fingerprint, formats
 from pool.dispatch.ports import Hub, JobStream, Records
 from pool.dispatch.record import Background, Record
-from pool.dispatch.route import Pseudo, Router, Routing
+from pool.dispatch.route import Pseudo, Request, Router, Routing
+from pool.dispatch.thinking import may_think
 from pool.dispatch.tooluse import tool_use
 from pool.openai.objects import answer_id
-from pool.openai.types import ChatRequest, Chosen, CompletionRequest, EmbeddingsRequest, Head
-from pool.routing.types import JobOrder, ModelCard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long a request may wait to be started, in seconds, and the default bound of an answer, in tokens."""
-
-    stream_deadline_s: float = 300.0
-    plain_deadline_s: float = 100.0
-    answer_cap_tokens: int = 32_768
+from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Head
+from pool.routing.types import JobOrder
+from pool.toolcalls import think_tool
 
 
 class Dispatch:
@@ -51,61 +46,66 @@ class Dispatch:
 
     async def chat(self, request: ChatRequest, account: AccountId) -> Answer:
         """Begin a chat completion. Raises PoolError; whoever gets the answer must close it."""
-        card, chosen = self._route(request, account)
-        tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call)
-        asker = self._asker(account, stream=request.stream)
-        orders = chat_orders(request, card, asker, self._limits.answer_cap_tokens)
+        place = self._place(request, account)
+        card, asker = place.card, self._asker(account, stream=request.stream)
+        setting = self._setting(request, think=self._thinks(request, place))
+        tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call, think=setting.think)
+        asked = replace(request, tools_json=think_tool.offered(request.tools_json)) if setting.think else request
+        orders = chat_orders(asked, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
         read = formats(request, card)
         choices = [
             Choice(index=i, job=order.job, tools=tools, formats=read, logprobs=logprobs) for i, order in enumerate(orders)
         ]
-        return await self._begin("chatcmpl", asker, (card, chosen), orders, choices, request.n)
+        return await self._begin("chatcmpl", asker, setting, place, orders, choices)
 
     async def completion(self, request: CompletionRequest, account: AccountId) -> Answer:
         """Begin a raw completion. Raises PoolError; whoever gets the answer must close it."""
-        card, chosen = self._route(request, account)
+        place = self._place(request, account)
         asker = self._asker(account, stream=request.stream)
-        orders = completion_orders(request, card, asker, self._limits.answer_cap_tokens)
+        orders = completion_orders(request, place.card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
         echoes = [p if request.echo and isinstance(p, str) else "" for p in request.prompts for _ in range(request.n)]
         choices = [
             Choice(index=i, job=order.job, tools=None, logprobs=logprobs, echo=echoes[i]) for i, order in enumerate(orders)
         ]
-        return await self._begin("cmpl", asker, (card, chosen), orders, choices, request.n)
+        return await self._begin("cmpl", asker, self._setting(request), place, orders, choices)
 
     async def _begin(
         self,
         prefix: str,
         asker: Asker,
-        routed: tuple[ModelCard, Chosen],
+        setting: Setting,
+        place: Place,
         orders: Sequence[JobOrder],
         choices: Sequence[Choice],
-        samples: int,
     ) -> Answer:
         """Submit and record at once: the record's round trip costs no time to the first token."""
-        card, chosen = routed
+        card = place.card
         streams = self._submit(orders)
         record = Record(self._records, self._background, job=asker.job, account=asker.account, model=card.model)
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
         )
-        answer = Answer(
-            job=asker.job,
-            head=head,
-            orders=orders,
-            choices=choices,
-            streams=streams,
-            record=record,
-            samples=samples,
-            chosen=chosen,
-        )
+        courses = [
+            Course(setting, place, choice, order, stream)
+            for choice, order, stream in zip(choices, orders, streams, strict=True)
+        ]
+        answer = Answer(job=asker.job, head=head, courses=courses, record=record, samples=setting.request.n)
         try:
             await record.begun()
         except BaseException:
             answer.close()
             raise
         return answer
+
+    def _setting(self, request: Request, *, think: bool = False) -> Setting:
+        return Setting(hub=self._hub, router=self._router, request=request, limits=self._limits, think=think)
+
+    def _thinks(self, request: ChatRequest, place: Place) -> bool:
+        """Whether the think tool is offered: where it may be, and a larger model lives to answer it."""
+        allowed = may_think(request, place.card, place.chosen, self._limits.think_tiers)
+        return allowed and self._router.thinker(self._hub.models(), place.chosen.tier) is not None
 
     async def embeddings(self, request: EmbeddingsRequest, account: AccountId) -> Embedded:
         """The vectors of the inputs. Raises PoolError."""
@@ -119,8 +119,9 @@ class Dispatch:
         """The names beside the models' own that can be served now."""
         return self._router.pseudo(self._hub.models())
 
-    def _route(self, request: ChatRequest | CompletionRequest, account: AccountId) -> tuple[ModelCard, Chosen]:
-        return self._router.route(request, self._hub.models(), account, self._hub.monotonic())
+    def _place(self, request: Request, account: AccountId) -> Place:
+        card, chosen = self._router.route(request, self._hub.models(), account, self._hub.monotonic())
+        return Place(card=card, chosen=chosen)
 
     def _submit(self, orders: Sequence[JobOrder]) -> list[JobStream]:
         """All orders or none."""
@@ -146,8 +147,3 @@ class Dispatch:
     async def drain(self, timeout_s: float) -> None:
         """Wait for records still being written, at the pool's end."""
         await self._background.drain(timeout_s)
-
-
-def fingerprint(card: ModelCard) -> str:
-    """`system_fingerprint`: the model file's hash says which weights answer."""
-    return f"fp_{card.file_sha256[0][:10]}" if card.file_sha256 else "fp_unknown"

@@ -59,6 +59,7 @@ def parse_chat(body: bytes, *, seed: int) -> ChatRequest:
         n=sampling.parse_choices(fields),
         stream=stream,
         include_usage=include_usage,
+        think=fields.value.get("tool_choice") != "none",
     )
 
 

@@ -98,6 +98,7 @@ def parse_responses(body: bytes, *, seed: int) -> ResponsesRequest:
         n=1,
         stream=stream,
         include_usage=False,
+        think=fields.value.get("tool_choice") != "none",
     )
     return ResponsesRequest(chat=chat, repeated=_repeated(fields, chat, offered, text))
 
