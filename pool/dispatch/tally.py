@@ -55,8 +55,15 @@ class Tally:
         self.segments = self.segments[: self._before] + moved
 
     def told(self) -> tuple[Segment, ...]:
-        """The segments that have tokens."""
-        return tuple(segment for segment in self.segments if segment.stop > segment.start)
+        """The segments that have tokens; where a worker went on after itself with the same model, they are one."""
+        joined: list[Segment] = []
+        for one in self.segments:
+            last = joined[-1] if joined else None
+            if last and last.worker == one.worker and self.model_at(last.start) == self.model_at(one.start):
+                joined[-1] = Segment(worker=one.worker, start=last.start, stop=one.stop)
+            elif one.stop > one.start:
+                joined.append(one)
+        return tuple(joined)
 
     def model_at(self, token: int) -> ModelId:
         """Whose this token is; "" for that of the model which began."""

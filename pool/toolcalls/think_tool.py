@@ -44,7 +44,7 @@ def turns(content: str, arguments: str, result: str, number: int) -> Sequence[di
         {
             "role": "assistant",
             "content": content or None,
-            "tool_calls": [{"id": call, "type": "function", "function": function}],
+            "tool_calls": [made],
         },
         {"role": "tool", "tool_call_id": call, "content": result},
     )
