@@ -23,7 +23,7 @@ from pool.api.listener import Listener
 from pool.api.ports import App
 from pool.api.settings import Settings
 from pool.api.workers import workers
-from pool.config import PoolConfig
+from pool.config import PoolConfig, upstream_key
 from pool.dispatch.limits import Limits
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch
@@ -34,6 +34,7 @@ from pool.routing.scheduler import Scheduler
 from pool.store.embedded import EmbeddedPostgres
 from pool.store.owner import ensure_owner
 from pool.store.store import Store, open_store
+from pool.upstream.provider import Provider
 
 log = logging.getLogger("pool.app")
 
@@ -65,7 +66,10 @@ class Pool:
             await store.jobs.lose_running()
             hub = await self._open_hub(store)
             stack.callback(hub.close)
-            dispatch = Dispatch(hub=hub, records=store.jobs, limits=self._limits(), routing=self._routing())
+            upstream = await self._open_upstream(stack)
+            dispatch = Dispatch(
+                hub=hub, records=store.jobs, limits=self._limits(), routing=self._routing(), upstream=upstream
+            )  # fmt: skip
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
             listener = await self._listen(hub, dispatch, store, readiness)
@@ -90,6 +94,21 @@ class Pool:
         store = await open_store(dsn, wait_s=self._config.database_wait_s)
         stack.push_async_callback(store.close)
         return store
+
+    async def _open_upstream(self, stack: contextlib.AsyncExitStack) -> Provider | None:
+        config = self._config.upstream
+        if not config.url:
+            return None
+        provider = Provider(
+            url=config.url,
+            api_key=upstream_key(config),
+            models={str(tier): model for tier, model in config.models.items()},
+            default=config.model,
+            after_s=config.after_s,
+            first_s=config.first_token_s,
+        )
+        log.info("what nobody here can serve soon is asked of %s: prompts leave this pool then", config.url)
+        return await stack.enter_async_context(provider)
 
     async def _open_hub(self, store: Store) -> Hub:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())

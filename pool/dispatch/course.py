@@ -11,21 +11,23 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from iamine.ids import JobId
+from iamine.ids import JobId, ModelId
 from iamine.wire.messages import ChatWork, Work
 from pool.dispatch.choice import Choice
+from pool.dispatch.detour import Detour, may_ask
 from pool.dispatch.events import AnswerEvent, Asks, ChoiceEnded, Moved, StreamEvent
 from pool.dispatch.events import Thinking as ThinkingTold
 from pool.dispatch.limits import Limits
-from pool.dispatch.orders import fingerprint, formats, name_param
-from pool.dispatch.ports import Hub, JobStream
+from pool.dispatch.orders import effort_for, fingerprint, formats, name_param
+from pool.dispatch.ports import Hub, JobStream, Upstream
 from pool.dispatch.route import Request, Router
 from pool.dispatch.thinking import Thinking, question_order
 from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, PoolError
 from pool.openai.types import ChatRequest, Chosen
-from pool.routing.fallback import Stay
+from pool.routing.fallback import SHORT_WAIT_S, Stay
 from pool.routing.types import Begun, Delta, JobOrder, ModelCard, Queued
 from pool.toolcalls import think_tool
+from pool.toolcalls.formats import Formats
 
 log = logging.getLogger("iamine.pool.dispatch")
 
@@ -46,6 +48,7 @@ class Setting:
     request: Request
     limits: Limits
     think: bool = False
+    upstream: Upstream | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,10 @@ class Course:
         self._over = False
         self._jobs = self._moves = 0
         self._asks: Asks | None = None
+        self._away = False
         self._turns: list[dict[str, object]] = []
-        self._looked_at = setting.hub.monotonic()
+        self._detour = Detour()
+        self._since = self._looked_at = setting.hub.monotonic()
         self._lost_at: float | None = None
         choice.tally.on_model(place.card.model)
 
@@ -83,6 +88,7 @@ class Course:
     def cancel(self) -> None:
         """Nobody listens any more. May be called again."""
         self._over = True
+        self._detour.cancel()
         self._stream.cancel()
         for thinking in self.thoughts:
             thinking.cancel()
@@ -100,7 +106,7 @@ class Course:
     async def _advance(self) -> None:
         """One event of the job."""
         try:
-            event = await self._stream.__aiter__().__anext__()
+            event = await self._next()
         except StopAsyncIteration:
             raise AnswerLost("The answer broke off; asking again is safe.") from None
         except PoolError as error:
@@ -108,9 +114,19 @@ class Course:
                 name_param(error, self._order)
                 raise
             return
-        if isinstance(event, Queued) and self._waits(event):
+        if event is None or (isinstance(event, Queued) and self._waits(event)):
             return
         self._tell(event)
+
+    async def _next(self) -> StreamEvent | None:
+        """The job's next event; None when the upstream provider took over, or could not."""
+        if not self._detour.open:
+            return await self._stream.__aiter__().__anext__()
+        found = await self._detour.next(self._stream)
+        if found is None or isinstance(found, StreamEvent):
+            return found
+        self._leaves(found)
+        return None
 
     def _tell(self, event: StreamEvent) -> None:
         if isinstance(event, Begun | Delta):
@@ -149,9 +165,38 @@ class Course:
         )
         found = setting.router.move(setting.request, setting.hub.models(), self.place.chosen, stay)
         if found is None:
+            self._looks_upstream(queued, now)
             return False
         self._move(*found)
         return True
+
+    def _looks_upstream(self, queued: Queued, now: float) -> None:
+        """Ask the provider, where there is one, while the job goes on waiting here."""
+        setting, upstream, request = self._setting, self._setting.upstream, self._setting.request
+        if upstream is None or self._turns or now - self._since < upstream.after_s or not may_ask(request):
+            return
+        lives = any(card.model == self._order.model and card.workers for card in setting.hub.models())
+        if lives and queued.estimate_s is not None and queued.estimate_s <= SHORT_WAIT_S:
+            return
+        assert isinstance(request, ChatRequest), "only chats may be asked elsewhere"
+        if setting.router.may_leave(request, self.place.chosen):
+            model = upstream.model(self.place.chosen.asked)
+            self._detour.begin(upstream.open(request, model, seed=self._order.sampling.seed), now)
+
+    def _leaves(self, stream: JobStream) -> None:
+        """The provider was first."""
+        assert self._setting.upstream is not None, "somebody answered"
+        asked = self.place.chosen
+        model = self._setting.upstream.model(asked.asked)
+        chosen = replace(asked, tier=asked.asked, degraded=False, reason="answered by the upstream provider")
+        card = replace(self.place.card, model=model, file_sha256=(), workers=0, tool_format="", reasoning_format="")
+        self._stream.cancel()
+        self._away = True
+        self._stream, self.place = stream, Place(card=card, chosen=chosen)
+        self._order = replace(self._order, model=model)
+        self.choice.next_part(Formats())
+        self.choice.tally.on_model(model)
+        self._pending.append(Moved(choice=self.choice.index, model=model, fingerprint=fingerprint(card), chosen=chosen))
 
     def _waits_in_the_middle(self, now: float) -> bool:
         """The answer waits for its own model's file for a while, then for any that can go on from its text."""
@@ -168,9 +213,8 @@ class Course:
         text, setting = self.choice.plain_text, self._setting
         if text is None or self._order.sampling.grammar is not None:
             return False
-        heir = setting.router.heir(
-            setting.request, setting.hub.models(), self.place.chosen, self.place.card.model, tools=bool(self._turns)
-        )
+        lost = ModelId("") if self._away else self._order.model  # a provider's model may bear the name of one here
+        heir = setting.router.heir(setting.request, setting.hub.models(), self.place.chosen, lost, tools=bool(self._turns))
         if heir is None or self._moves >= MAX_MOVES:
             return False
         log.info("job %s goes on from its text: %s is gone, %s takes over", self._first.job, self._order.model, heir[0].model)
@@ -202,7 +246,7 @@ class Course:
         """A further job of this choice; its id is its own, so that no frame of the one before counts for it."""
         self._stream.cancel()
         self._jobs += 1
-        self._lost_at = None
+        self._lost_at, self._away = None, False
         hub, card = self._setting.hub, self.place.card
         begun_s = hub.monotonic() + GO_ON_S if self.choice.begun else 0.0
         self.choice.next_part(formats(self._setting.request, card), turn=turn)
@@ -282,7 +326,8 @@ class Course:
         offers = setting.think and self._thought_turns <= think_tool.MAX_CALLS
         offers = offers and self.place.chosen.tier in setting.limits.think_tiers
         tools = think_tool.offered(request.tools_json) if offers else request.tools_json
-        return ChatWork(messages=msgspec.Raw(messages), tools=msgspec.Raw(tools), opening=opening)
+        effort = effort_for(request, self.place.card)
+        return ChatWork(messages=msgspec.Raw(messages), tools=msgspec.Raw(tools), opening=opening, effort=effort)
 
     def _forgets_thought(self) -> bool:
         """A thought that does not fit the small model's context is taken back."""

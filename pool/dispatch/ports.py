@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from iamine.ids import AccountId, JobId, ModelId
 from pool.dispatch.events import StreamEvent
+from pool.openai.types import ChatRequest
 from pool.routing.types import JobOrder, ModelCard, Segment
 
 Status = Literal["complete", "cut", "failed"]
@@ -32,6 +33,19 @@ class Hub(Protocol):
 
     def monotonic(self) -> float:
         """The clock that deadlines are told by, in seconds."""
+
+
+class Upstream(Protocol):
+    """Another provider, for what nobody here can serve soon; `after_s` is how long a request waits here first."""
+
+    @property
+    def after_s(self) -> float: ...
+
+    def model(self, tier: str) -> ModelId:
+        """What answers there for this tier."""
+
+    async def open(self, request: ChatRequest, model: ModelId, *, seed: int) -> JobStream:
+        """The stream of an answer whose first words are there. Raises PoolError."""
 
 
 class Records(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from iamine.ids import AccountId, ModelId
 from iamine.manifest import TIERS, Manifest, Tier
 from pool.dispatch.orders import find_model
-from pool.errors import ModelNotFound, Unavailable
+from pool.errors import ModelNotFound
 from pool.openai.types import ChatRequest, Chosen, CompletionRequest
 from pool.routing.fallback import Candidate, Stay, above, can_take, degraded, move, pick
 from pool.routing.features import asked_text, features, prompt_tokens
@@ -15,6 +15,7 @@ from pool.routing.tiers import AUTO, NAMES, TierChoice, Tiers, choose
 from pool.routing.types import ModelCard
 
 Request = ChatRequest | CompletionRequest
+UNKNOWN_CONTEXT = 1 << 20
 NO_MANIFEST = Manifest(version=1)
 
 
@@ -54,7 +55,7 @@ class Router:
         return find_model(cards, self._real_name(cards, name), embedding=True)
 
     def route(self, request: Request, cards: Sequence[ModelCard], account: AccountId, now: float) -> tuple[ModelCard, Chosen]:
-        """The model that answers, and how it was chosen. Raises ModelNotFound, InvalidRequest, Unavailable."""
+        """The model that answers, and how it was chosen. Raises ModelNotFound, InvalidRequest."""
         name = self._real_name(cards, request.model)
         if name == AUTO:
             return self._by_tier(request, cards, self._fitting(request, cards, account, now))
@@ -107,7 +108,7 @@ class Router:
         found = pick(others, chosen.asked, self._routing.quality_floor, prompt_tokens=tokens, tools=tools)
         if found is None:
             return None
-        why = f"{model} was lost in the middle; goes on from its text"
+        why = f"{model or 'the upstream provider'} was lost in the middle; goes on from its text"
         return found.card, _chosen(found.tier, chosen.asked, why, named=chosen.named)
 
     def roomier(
@@ -129,6 +130,10 @@ class Router:
         chats = [self._candidate(card) for card in cards if card.kind == "chat"]
         found = above(chats, next(known for known in TIERS if known == tier))
         return None if found is None else found.card
+
+    def may_leave(self, request: Request, chosen: Chosen) -> bool:
+        """Whether anything but the model itself may answer."""
+        return self._is_movable(request, chosen)
 
     def _is_movable(self, request: Request, chosen: Chosen) -> bool:
         return self._may_stand_in(request) if chosen.named else True
@@ -159,7 +164,7 @@ class Router:
         if found is None:
             if cards:
                 raise ModelNotFound(f"No model here can answer as '{request.model}'.", param="model", hint="See /v1/models.")
-            raise Unavailable("No worker has joined this pool yet.", hint="Ask again when one has; see /v1/models.")
+            return nobody(request.model), _chosen(wished.tier, wished.tier, wished.reason, named=False)
         reason = wished.reason if found.tier == wished.tier else f"{wished.reason}; no {wished.tier} model for it now"
         return found.card, _chosen(found.tier, wished.tier, reason, named=False)
 
@@ -168,8 +173,12 @@ class Router:
         return pick(candidates, asked, floor, prompt_tokens=prompt_tokens(request), tools=_tools(request))
 
     def _candidates(self, request: Request, cards: Sequence[ModelCard]) -> list[Candidate]:
+        """Those that can; of models that do not reason only where nothing else is there, to be refused by name."""
         kinds = ("chat",) if isinstance(request, ChatRequest) else ("chat", "completion")
-        return [self._candidate(card) for card in cards if card.kind in kinds]
+        known = [self._candidate(card) for card in cards if card.kind in kinds]
+        if isinstance(request, ChatRequest) and request.effort not in ("", "none"):
+            return [one for one in known if one.card.reasoning_format] or known
+        return known
 
     def _candidate(self, card: ModelCard) -> Candidate:
         return Candidate(card=card, tier=self._tiers.of(card), wait_s=self._wait_s(card.model))
@@ -177,6 +186,13 @@ class Router:
     def _may_stand_in(self, request: Request) -> bool:
         """A raw prompt is written for one model's template, and token ids for one model's vocabulary."""
         return self._routing.substitute and isinstance(request, ChatRequest) and not request.sampling.logit_bias
+
+
+def nobody(name: ModelId) -> ModelCard:
+    """Stands for the first model that will be known here: a request waits under its own name until one is."""
+    return ModelCard(
+        model=name, kind="chat", context_tokens=UNKNOWN_CONTEXT, vocabulary_tokens=0, tool_format="hermes", workers=0, created=0
+    )
 
 
 def _tools(request: Request) -> bool:

@@ -12,7 +12,7 @@ from pool.dispatch.course import Course, Place, Setting
 from pool.dispatch.embedding import Embedded, embedded
 from pool.dispatch.limits import Limits
 from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, fingerprint, formats
-from pool.dispatch.ports import Hub, JobStream, Records
+from pool.dispatch.ports import Hub, JobStream, Records, Upstream
 from pool.dispatch.record import Background, Record
 from pool.dispatch.route import Pseudo, Request, Router, Routing
 from pool.dispatch.thinking import may_think
@@ -33,6 +33,7 @@ class Dispatch:
         records: Records,
         limits: Limits | None = None,
         routing: Routing | None = None,
+        upstream: Upstream | None = None,
         wall_time: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = urandom,
     ) -> None:
@@ -40,6 +41,7 @@ class Dispatch:
         self._records = records
         self._limits = limits or Limits()
         self._router = Router(routing or Routing(), hub.wait_s)
+        self._upstream = upstream
         self._wall_time = wall_time
         self._random_bytes = random_bytes
         self._background = Background()
@@ -100,7 +102,14 @@ class Dispatch:
         return answer
 
     def _setting(self, request: Request, *, think: bool = False) -> Setting:
-        return Setting(hub=self._hub, router=self._router, request=request, limits=self._limits, think=think)
+        return Setting(
+            hub=self._hub,
+            router=self._router,
+            request=request,
+            limits=self._limits,
+            think=think,
+            upstream=self._upstream,
+        )
 
     def _thinks(self, request: ChatRequest, place: Place) -> bool:
         """Whether the think tool is offered: where it may be, and a larger model lives to answer it."""

@@ -29,6 +29,7 @@ class ChatRequest:
     `messages` and `tools_json` are canonical OpenAI JSON for the model's template; `tools` are those the model may
     call (none with tool_choice "none"); with `must_call` a grammar makes the whole answer one call. `max_tokens` None:
     as many as fit. `sampling.max_tokens` is filled in later. `think`: the pool's own think tool may be offered.
+    `effort`: how much the model should reason, "" for as much as it does by itself.
     """
 
     model: ModelId
@@ -43,6 +44,7 @@ class ChatRequest:
     stream: bool
     include_usage: bool
     think: bool = True
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

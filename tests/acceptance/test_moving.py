@@ -69,20 +69,3 @@ def test_an_answer_goes_on_and_a_queued_one_moves_when_their_model_is_gone(house
     assert {chunk["model"] for chunk in queued.chunks[-20:]} == {"mote-b"}
     assert queued.chunks[-1]["x_iamine"]["reason"] == "no worker offers mote-a now"
     assert [line for line in queued.lines if line.startswith(": moved model=mote-b tier=medium reason=no worker offers")]
-
-
-def test_inside_a_grammar_nothing_moves(house: House) -> None:
-    start_pool(house, CONFIG.replace("2.0", "1.0"))
-    only = named_worker(house, "mote-a", "--max-tps", "20")
-    named_worker(house, "mote-b")
-    house.wait_ready(workers=2)
-    begun = counting(house, "mote-a", grammar="root ::= ([0-9]+ [ ]){60}")
-    wait_for(lambda: begun.text.count(" ") > 5, 30, "an answer under way")
-    only.kill()
-    wait_for(lambda: house.status()["queued"] == 1, 10, "it waits")
-    threading.Event().wait(4)
-    assert house.status()["queued"] == 1, "for its own model"
-    named_worker(house, "mote-a")
-    begun.join(60)
-    assert begun.lines[-1] == "data: [DONE]"
-    assert [one.get("model") for one in begun.chunks[-1]["x_iamine"]["segments"]] == [None, None]

@@ -134,7 +134,7 @@ class Preparer:
         messages = [self._message(m) for m in _objects(work.messages, "messages")]
         tools = guard_all(_objects(work.tools, "tools"), self._markup.guard)
         try:
-            return self._template.render(messages, tools, job.now)
+            return self._template.render(messages, tools, job.now, work.effort)
         except TemplateFailed as error:
             raise Refused("bad_template", str(error)) from error
 

@@ -8,7 +8,7 @@ from fakes.hub import card
 
 from iamine.ids import AccountId, ModelId
 from pool.dispatch.route import Router, Routing
-from pool.errors import InvalidRequest, ModelNotFound, Unavailable
+from pool.errors import InvalidRequest, ModelNotFound
 from pool.openai.chat import parse_chat
 from pool.openai.completions import parse_completion
 from pool.openai.types import ChatRequest, CompletionRequest
@@ -106,9 +106,8 @@ def test_tools_go_to_a_model_that_can_call_them() -> None:
     assert routed(chat("iamine-medium", tools=tools), MINI, mute)[:3] == ("mini", "micro", True)
 
 
-def test_without_any_worker_ever_it_is_a_503_and_an_unknown_name_a_404() -> None:
-    with pytest.raises(Unavailable):
-        routed(chat("iamine-auto"))
+def test_without_any_worker_ever_a_tier_waits_under_its_own_name_and_an_unknown_name_is_a_404() -> None:
+    assert routed(chat("iamine-auto")) == ("iamine-auto", "micro", False, "short talk")
     with pytest.raises(ModelNotFound):
         routed(chat("nobody"), MINI)
     with pytest.raises(ModelNotFound):
