@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pool.dispatch.events import Accepted, AnswerEvent, Asks, ChoiceDelta, ChoiceEnded, Done, Moved, Reading, Thinking, Waiting
 from pool.openai.chunks import DONE, ChatChunks, TextChunks, comment, error_event
+from pool.openai.types import Origin
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
@@ -60,6 +61,14 @@ class ChunkWriter:
         if self._include_usage:
             return last + self._chunks.usage(event.usage, event.origin) + DONE
         return self._chunks.with_origin(last, event.origin) + DONE
+
+
+def degraded_comment(origin: Origin) -> bytes:
+    """Tells people at once that a lower tier answers than was asked; b"" where none does."""
+    chosen = origin.chosen
+    if chosen is None or not chosen.degraded:
+        return b""
+    return comment(f"degraded model={origin.model} tier={chosen.tier} reason={chosen.reason}")
 
 
 def moved_comment(event: Moved) -> bytes:

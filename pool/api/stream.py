@@ -8,7 +8,7 @@ from sanic import Request
 
 from pool.api.errors import log_failure
 from pool.api.settings import Settings
-from pool.api.sse import CONTENT_TYPE, HEADERS, waiting_comment
+from pool.api.sse import CONTENT_TYPE, HEADERS, degraded_comment, waiting_comment
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Accepted, AnswerEvent, Done, Moved, Reading, Thinking, Waiting
 from pool.errors import PoolError
@@ -82,7 +82,7 @@ class Streamed:
         try:
             first = await self._before_opening()
             response = await request.respond(headers=dict(HEADERS), content_type=CONTENT_TYPE)
-            opening = self._writer.opening(self._answer.choices)
+            opening = self._writer.opening(self._answer.choices) + degraded_comment(self._answer.origin())
             await response.send(opening + self._early + (waiting_comment(self._told) if first is None else b""))
             done = await self._tell(first, response.send)
             await response.eof()

@@ -57,6 +57,7 @@ class Detour:
             self._reading = None
             if attempt is not None and reading.exception() is not None:
                 await asyncio.wait({attempt})  # the job here is over: the attempt is what is left
+                self._attempt = None
                 if (opened := self._outcome(attempt)) is not None:
                     return opened
             event = reading.result()

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from iamine.ids import AccountId, ModelId
 from iamine.manifest import TIERS, Manifest, Tier
 from pool.dispatch.orders import find_model
-from pool.errors import ModelNotFound
+from pool.errors import ContextTooLong, ModelNotFound
 from pool.openai.types import ChatRequest, Chosen, CompletionRequest
 from pool.routing.fallback import Candidate, Stay, above, can_take, degraded, move, pick
-from pool.routing.features import asked_text, features, prompt_tokens
+from pool.routing.features import BYTES_PER_TOKEN, asked_text, features, prompt_tokens
 from pool.routing.recent import Recent
 from pool.routing.tiers import AUTO, NAMES, TierChoice, Tiers, choose
 from pool.routing.types import ModelCard
 
 Request = ChatRequest | CompletionRequest
 UNKNOWN_CONTEXT = 1 << 20
+MOST_TOKEN_BYTES = 256  # the longest tokens in use are runs of 128 spaces, so this never refuses what would fit
 NO_MANIFEST = Manifest(version=1)
 
 
@@ -55,7 +56,8 @@ class Router:
         return find_model(cards, self._real_name(cards, name), embedding=True)
 
     def route(self, request: Request, cards: Sequence[ModelCard], account: AccountId, now: float) -> tuple[ModelCard, Chosen]:
-        """The model that answers, and how it was chosen. Raises ModelNotFound, InvalidRequest."""
+        """The model that answers, and how it was chosen. Raises ModelNotFound, InvalidRequest, ContextTooLong."""
+        self._check_room(request, cards)
         name = self._real_name(cards, request.model)
         if name == AUTO:
             return self._by_tier(request, cards, self._fitting(request, cards, account, now))
@@ -144,6 +146,13 @@ class Router:
         found = [(AUTO, live)]
         found += [(name, tuple(card for card in live if self._tiers.of(card) == tier)) for name, tier in NAMES.items()]
         return [Pseudo(name=ModelId(name), cards=behind) for name, behind in found if behind]
+
+    def _check_room(self, request: Request, cards: Sequence[ModelCard]) -> None:
+        """Raises ContextTooLong for what is certainly too long for every known model; the rest an engine must count."""
+        contexts = [one.card.context_tokens for one in self._candidates(request, cards)]
+        if contexts and prompt_tokens(request) * BYTES_PER_TOKEN // MOST_TOKEN_BYTES >= max(contexts):
+            message = f"The prompt is longer than the {max(contexts)} tokens that any model here can hold."
+            raise ContextTooLong(message, param="messages" if isinstance(request, ChatRequest) else "prompt")
 
     def _real_name(self, cards: Sequence[ModelCard], name: ModelId) -> ModelId:
         """An alias never hides a model, nor a tier."""

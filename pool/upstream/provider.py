@@ -99,6 +99,9 @@ class ProviderStream:
                 await self._queue.put(event)
         except PoolError as error:
             await self._queue.put(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the reader must hear of it
+            log.error("upstream: %s", type(error).__name__)
+            await self._queue.put(AnswerLost("The upstream provider broke off; asking again is safe."))
         else:
             await self._queue.put(None)
 

@@ -1,6 +1,8 @@
 """The think tool with real inference: mote as the micro-model that calls it, mote under another name as the large one."""
 
 import json
+import threading
+import time
 from typing import Any
 
 import httpx
@@ -105,3 +107,25 @@ def test_it_is_off_when_no_larger_model_lives(two: House) -> None:
     wait_for(lambda: two.status()["workers"] == 1, 20, "the large worker is gone")
     answer = ask(two, **body(QUESTION))
     assert "thinks" not in answer["x_iamine"]
+
+
+def test_a_larger_model_that_dies_while_it_thinks_costs_only_its_answer(house: House) -> None:
+    start_pool(house, "think_timeout_s = 4.0\n" + CONFIG)
+    house.worker("small")
+    large = named_worker(house, "mote-large", "--max-tps", "3")
+    house.wait_ready(workers=2)
+    seen: list[dict[str, Any]] = []
+    thread = threading.Thread(target=lambda: seen.append(ask(house, **body(QUESTION))))
+    thread.start()
+    wait_for(lambda: house.status()["running"] == 1 and is_thinking(house), 20, "a thought under way")
+    large.kill()
+    thread.join(60)
+    (answer,) = seen
+    assert answer["choices"][0]["finish_reason"] == "stop" and answer["choices"][0]["message"]["content"]
+    assert [one["answered"] for one in answer["x_iamine"]["thinks"]] == [False]
+
+
+def is_thinking(house: House) -> bool:
+    """Whether the slow large worker has something to do: the small one's part takes a tenth of a second."""
+    time.sleep(0.6)
+    return bool(house.status()["running"] == 1)

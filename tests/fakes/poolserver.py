@@ -2,7 +2,7 @@
 
 import itertools
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,8 +10,10 @@ from sanic import Sanic
 
 from fakes.hub import FakeHub
 from fakes.records import FakeHealth, FakeKeys, FakeRecords
+from iamine.manifest import Tier
 from pool.api.attach import attach
 from pool.api.settings import Settings
+from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch
 
 _names = itertools.count()
@@ -33,10 +35,12 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: Settings | None = None, hub: FakeHub | None = None) -> AsyncIterator[Served]:
+async def served(
+    settings: Settings | None = None, hub: FakeHub | None = None, model_tiers: Mapping[str, Tier] | None = None
+) -> AsyncIterator[Served]:
     """Serve until the block is left."""
     hub, records, health = hub or FakeHub(), FakeRecords(), FakeHealth()
-    dispatch = Dispatch(hub=hub, records=records)
+    dispatch = Dispatch(hub=hub, records=records, routing=Routing(model_tiers=model_tiers or {}))
     app = Sanic(f"fake_pool_{next(_names)}")
     attach(app, dispatch=dispatch, keys=FakeKeys(), hub=hub, health=health, settings=settings or Settings())
     app.config.TOUCHUP = False  # it rewrites Sanic's classes, which works for one app in a process
