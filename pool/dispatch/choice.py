@@ -95,7 +95,7 @@ class Choice:
         self.tally = Tally()
         self.begun = False
         self.ended = False
-        self.content = ""
+        self._said: list[str] = []
         self._tools = tools
         self._formats = formats
         self._calls = Calls(job, NO_TOOLS if tools is None else tools.tools)
@@ -104,7 +104,7 @@ class Choice:
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self._echo = echo
         self._call_text = ""
-        self._read = 0
+        self._read = self._told_characters = 0
         self._called = 0
         self._turned = False
         self._part_begun = False
@@ -140,14 +140,19 @@ class Choice:
         self._accounted = self.tally.tokens
         if turn:
             self._turned = self._turned or self.content[-1:].strip() != ""
-            self.content, self._read = "", 0
+            self._said, self._read, self._told_characters = [], 0, 0
+
+    @property
+    def content(self) -> str:
+        """What was said in this turn."""
+        return "".join(self._said)
 
     @property
     def plain_text(self) -> str | None:
         """The content of this turn, where any model could go on from it: not inside reasoning or a call, nothing called yet."""
         if self._called or self._reader.reasoning or "harmony" in (self._formats.tool, self._formats.reasoning):
             return None
-        if self._tools is not None and (self._tools.must or self._read != len(self.content)):
+        if self._tools is not None and (self._tools.must or self._read != self._told_characters):
             return None
         return self.content
 
@@ -171,7 +176,7 @@ class Choice:
         told = self._on_text(event.text, event.logprobs)
         if inside or self._reader.reasoning:
             self.tally.reasoning_tokens += len(event.ids)
-        if told or self._reader.reasoning:
+        if told or inside:
             self._account(told)
         return told
 
@@ -252,7 +257,8 @@ class Choice:
             content = part if isinstance(part, str) else ""
             self._called += call is not None
             if content:
-                self.content += content
+                self._said.append(content)
+                self._told_characters += len(content)
                 content, self._turned = (TURN if self._turned else "") + content, False
             deltas.append(ChoiceDelta(choice=self.index, content=content, call=call, logprobs=self._logprobs))
             self._logprobs = ()

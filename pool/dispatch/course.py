@@ -32,6 +32,7 @@ from pool.toolcalls.formats import Formats
 log = logging.getLogger("iamine.pool.dispatch")
 
 LOOK_EVERY_S = 1.0  # how often a waiting job looks whether another model would take it sooner
+FRONT = 50  # behind this place in the queue it looks less often: 10 000 that wait look 300 times a second in all
 GO_ON_S = 60.0  # a further job of an answer that was begun waits at least so long (Patience.resume_s)
 MIN_THOUGHT_TOKENS = 8  # below this an answer is not worth asking for
 MAX_MOVES = 16
@@ -68,7 +69,7 @@ class Course:
         self.thoughts: list[Thinking] = []
         self._setting = setting
         self._first = self._order = order
-        self._stream = stream
+        self._stream, self._events = stream, stream.__aiter__()
         self._pending: deque[AnswerEvent] = deque()
         self._over = False
         self._jobs = self._moves = 0
@@ -106,7 +107,7 @@ class Course:
     async def _advance(self) -> None:
         """One event of the job."""
         try:
-            event = await self._next()
+            event = await (self._next() if self._detour.open else self._events.__anext__())
         except StopAsyncIteration:
             raise AnswerLost("The answer broke off; asking again is safe.") from None
         except PoolError as error:
@@ -120,8 +121,6 @@ class Course:
 
     async def _next(self) -> StreamEvent | None:
         """The job's next event; None when the upstream provider took over, or could not."""
-        if not self._detour.open:
-            return await self._stream.__aiter__().__anext__()
         found = await self._detour.next(self._stream)
         if found is None or isinstance(found, StreamEvent):
             return found
@@ -153,7 +152,7 @@ class Course:
         now = self._setting.hub.monotonic()
         if self._part_tokens:
             return self._waits_in_the_middle(now)
-        if now - self._looked_at < LOOK_EVERY_S or self._moves >= MAX_MOVES:
+        if now - self._looked_at < LOOK_EVERY_S * max(1.0, queued.position / FRONT) or self._moves >= MAX_MOVES:
             return False
         self._looked_at = now
         setting, card = self._setting, self.place.card
@@ -163,7 +162,7 @@ class Course:
             left_s=self._order.deadline_s - now,
             named=self.place.chosen.named,
         )
-        found = setting.router.move(setting.request, setting.hub.models(), self.place.chosen, stay)
+        found = setting.router.move(setting.request, setting.hub.models(), self.place.chosen, stay, now)
         if found is None:
             self._looks_upstream(queued, now)
             return False
@@ -192,7 +191,7 @@ class Course:
         card = replace(self.place.card, model=model, file_sha256=(), workers=0, tool_format="", reasoning_format="")
         self._stream.cancel()
         self._away = True
-        self._stream, self.place = stream, Place(card=card, chosen=chosen)
+        self._stream, self._events, self.place = stream, stream.__aiter__(), Place(card=card, chosen=chosen)
         self._order = replace(self._order, model=model)
         self.choice.next_part(Formats())
         self.choice.tally.on_model(model)
@@ -261,6 +260,7 @@ class Course:
             deadline_s=max(self._order.deadline_s, begun_s),
         )
         self._stream = hub.submit(self._order)
+        self._events = self._stream.__aiter__()
 
     def left_tokens(self) -> int:
         """How much of the request's budget is left; what was thought counts too."""
@@ -292,7 +292,7 @@ class Course:
     def _ask(self, asks: Asks, number: int) -> Thinking | None:
         """Begin to ask; None when there is nobody to ask, or no room for an answer."""
         setting = self._setting
-        card = setting.router.thinker(setting.hub.models(), self.place.chosen.tier)
+        card = setting.router.thinker(setting.hub.models(), self.place.chosen.tier, setting.hub.monotonic())
         own = self.place.card.context_tokens // CONTEXT_SHARE
         most = min(setting.limits.think_tokens, self.left_tokens() // 2, own)
         if card is None or most < MIN_THOUGHT_TOKENS:

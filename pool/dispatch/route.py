@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from iamine.ids import AccountId, ModelId
 from iamine.manifest import TIERS, Manifest, Tier
 from pool.dispatch.orders import find_model
+from pool.dispatch.waits import Waits
 from pool.errors import ContextTooLong, ModelNotFound
 from pool.openai.types import ChatRequest, Chosen, CompletionRequest
 from pool.routing.fallback import Candidate, Stay, above, can_take, degraded, move, pick
@@ -15,6 +16,7 @@ from pool.routing.tiers import AUTO, NAMES, TierChoice, Tiers, choose
 from pool.routing.types import ModelCard
 
 Request = ChatRequest | CompletionRequest
+WaitOf = Callable[[ModelId], float | None]
 UNKNOWN_CONTEXT = 1 << 20
 MOST_TOKEN_BYTES = 256  # the longest tokens in use are runs of 128 spaces, so this never refuses what would fit
 NO_MANIFEST = Manifest(version=1)
@@ -45,9 +47,10 @@ class Pseudo:
 class Router:
     """Resolves names. `wait_s` tells how long a model's queue is. It remembers for half a minute, as hashes, who asked what."""
 
-    def __init__(self, routing: Routing, wait_s: Callable[[ModelId], float | None]) -> None:
+    def __init__(self, routing: Routing, wait_s: WaitOf) -> None:
         self._routing = routing
         self._wait_s = wait_s
+        self._waits = Waits(wait_s)
         self._tiers = Tiers(routing.manifest, routing.model_tiers)
         self._recent = Recent()
 
@@ -72,12 +75,14 @@ class Router:
                 return found.card, _chosen(found.tier, asked, reason, named=True)
         return card, _chosen(asked, asked, "asked by name", named=True)
 
-    def move(self, request: Request, cards: Sequence[ModelCard], chosen: Chosen, stay: Stay) -> tuple[ModelCard, Chosen] | None:
+    def move(
+        self, request: Request, cards: Sequence[ModelCard], chosen: Chosen, stay: Stay, now: float
+    ) -> tuple[ModelCard, Chosen] | None:
         """Where a job that still waits had better go, and how that is told; None: it stays."""
         if not self._is_movable(request, chosen):
             return None
         found = move(
-            self._candidates(request, cards),
+            self._candidates(request, cards, lambda model: self._waits.at(model, now)),
             stay,
             chosen.asked,
             self._routing.quality_floor,
@@ -86,6 +91,7 @@ class Router:
         )
         if found is None:
             return None
+        self._waits.joined(found.card.model)
         alive = any(card.model == stay.model and card.workers for card in cards)
         why = f"the wait for {stay.model} was long" if alive else f"no worker offers {stay.model} now"
         return found.card, _chosen(found.tier, chosen.asked, why, named=chosen.named)
@@ -127,11 +133,14 @@ class Router:
             return None
         return found.card, _chosen(found.tier, chosen.asked, "the prompt needs more context", named=chosen.named)
 
-    def thinker(self, cards: Sequence[ModelCard], tier: str) -> ModelCard | None:
+    def thinker(self, cards: Sequence[ModelCard], tier: str, now: float) -> ModelCard | None:
         """A larger model than this tier's that lives and has a short wait; None when there is none."""
-        chats = [self._candidate(card) for card in cards if card.kind == "chat"]
+        chats = [self._candidate(card, lambda model: self._waits.at(model, now)) for card in cards if card.kind == "chat"]
         found = above(chats, next(known for known in TIERS if known == tier))
-        return None if found is None else found.card
+        if found is None:
+            return None
+        self._waits.joined(found.card.model)
+        return found.card
 
     def may_leave(self, request: Request, chosen: Chosen) -> bool:
         """Whether anything but the model itself may answer."""
@@ -149,7 +158,7 @@ class Router:
 
     def _check_room(self, request: Request, cards: Sequence[ModelCard]) -> None:
         """Raises ContextTooLong for what is certainly too long for every known model; the rest an engine must count."""
-        contexts = [one.card.context_tokens for one in self._candidates(request, cards)]
+        contexts = [card.context_tokens for card in cards if card.kind != "embedding"]
         if contexts and prompt_tokens(request) * BYTES_PER_TOKEN // MOST_TOKEN_BYTES >= max(contexts):
             message = f"The prompt is longer than the {max(contexts)} tokens that any model here can hold."
             raise ContextTooLong(message, param="messages" if isinstance(request, ChatRequest) else "prompt")
@@ -181,16 +190,16 @@ class Router:
         candidates, floor = self._candidates(request, cards), self._routing.quality_floor
         return pick(candidates, asked, floor, prompt_tokens=prompt_tokens(request), tools=_tools(request))
 
-    def _candidates(self, request: Request, cards: Sequence[ModelCard]) -> list[Candidate]:
+    def _candidates(self, request: Request, cards: Sequence[ModelCard], wait_s: WaitOf | None = None) -> list[Candidate]:
         """Those that can; of models that do not reason only where nothing else is there, to be refused by name."""
         kinds = ("chat",) if isinstance(request, ChatRequest) else ("chat", "completion")
-        known = [self._candidate(card) for card in cards if card.kind in kinds]
+        known = [self._candidate(card, wait_s or self._wait_s) for card in cards if card.kind in kinds]
         if isinstance(request, ChatRequest) and request.effort not in ("", "none"):
             return [one for one in known if one.card.reasoning_format] or known
         return known
 
-    def _candidate(self, card: ModelCard) -> Candidate:
-        return Candidate(card=card, tier=self._tiers.of(card), wait_s=self._wait_s(card.model))
+    def _candidate(self, card: ModelCard, wait_s: WaitOf) -> Candidate:
+        return Candidate(card=card, tier=self._tiers.of(card), wait_s=wait_s(card.model))
 
     def _may_stand_in(self, request: Request) -> bool:
         """A raw prompt is written for one model's template, and token ids for one model's vocabulary."""

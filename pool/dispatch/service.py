@@ -114,7 +114,10 @@ class Dispatch:
     def _thinks(self, request: ChatRequest, place: Place) -> bool:
         """Whether the think tool is offered: where it may be, and a larger model lives to answer it."""
         allowed = may_think(request, place.card, place.chosen, self._limits.think_tiers)
-        return allowed and self._router.thinker(self._hub.models(), place.chosen.tier) is not None
+        return allowed and self._thinker_lives(place)
+
+    def _thinker_lives(self, place: Place) -> bool:
+        return self._router.thinker(self._hub.models(), place.chosen.tier, self._hub.monotonic()) is not None
 
     async def embeddings(self, request: EmbeddingsRequest, account: AccountId) -> Embedded:
         """The vectors of the inputs. Raises PoolError."""

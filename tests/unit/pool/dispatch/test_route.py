@@ -141,17 +141,17 @@ def stay(model: str, *, wait_s: float | None = None, left_s: float = 90.0, named
 def test_where_a_waiting_job_moves_and_how_that_is_told() -> None:
     router, away = made(), card("mid", workers=0)
     by_tier = router.route(chat("iamine-medium"), [MINI, MID], ANN, 0.0)[1]
-    moved = router.move(chat("iamine-medium"), [MINI, away], by_tier, stay("mid"))
+    moved = router.move(chat("iamine-medium"), [MINI, away], by_tier, stay("mid"), 0.0)
     assert moved is not None
     assert (moved[0].model, moved[1].degraded, moved[1].reason) == ("mini", True, "no worker offers mid now")
-    moved = router.move(chat("iamine-medium"), [MID, BIG], by_tier, stay("mid", wait_s=60.0))
+    moved = router.move(chat("iamine-medium"), [MID, BIG], by_tier, stay("mid", wait_s=60.0), 0.0)
     assert moved is not None
     assert (moved[0].model, moved[1].degraded, moved[1].reason) == ("big", False, "the wait for mid was long")
     by_name = router.route(chat("mid"), [MINI, MID], ANN, 0.0)[1]
-    assert router.move(chat("mid"), [MINI, away], by_name, stay("mid", named=True)) is not None
-    assert router.move(chat("mid", logit_bias={"7": 1}), [MINI, away], by_name, stay("mid", named=True)) is None
-    assert made(substitute=False).move(chat("mid"), [MINI, away], by_name, stay("mid", named=True)) is None
-    assert router.move(completion("mid"), [MINI, away], by_name, stay("mid", named=True)) is None
+    assert router.move(chat("mid"), [MINI, away], by_name, stay("mid", named=True), 0.0) is not None
+    assert router.move(chat("mid", logit_bias={"7": 1}), [MINI, away], by_name, stay("mid", named=True), 0.0) is None
+    assert made(substitute=False).move(chat("mid"), [MINI, away], by_name, stay("mid", named=True), 0.0) is None
+    assert router.move(completion("mid"), [MINI, away], by_name, stay("mid", named=True), 0.0) is None
 
 
 def test_who_goes_on_from_a_text() -> None:
