@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from iamine.ids import ModelId
 from pool.api.sse import moved_comment
 from pool.dispatch.events import Accepted, AnswerEvent, Asks, ChoiceDelta, ChoiceEnded, Done, Moved, Reading, Thinking, Waiting
 from pool.openai.types import Origin, ToolCall, Usage
@@ -12,6 +13,7 @@ class Blocks(Protocol):
     """The events of such a dialect, as bytes."""
 
     def opening(self, usage: Usage, /) -> bytes: ...
+    def moved(self, model: ModelId) -> None: ...
     def text(self, delta: str) -> bytes: ...
     def call(self, call: ToolCall) -> bytes: ...
     def finish(self, reason: str, stop: str, usage: Usage, origin: Origin, /) -> bytes: ...
@@ -41,6 +43,7 @@ class BlockWriter:
             case Done():
                 return self._blocks.finish(self._ended.finish_reason, self._ended.stop, event.usage, event.origin)
             case Moved():
+                self._blocks.moved(event.model)
                 return moved_comment(event)
             case Waiting() | Reading() | Accepted() | Thinking() | Asks():
                 return b""

@@ -142,6 +142,9 @@ class Streamed:
                     until = clock() + self._settings.comment_every_s
                 case Waiting() | Reading():
                     self._told = event
+                case Thinking():
+                    self._told = event
+                    await send(waiting_comment(event))
                 case Accepted():
                     self._told = None
                 case Moved():

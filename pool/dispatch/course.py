@@ -144,13 +144,19 @@ class Course:
     # ---- waiting and moving -------------------------------------------------------------------------------------------
 
     @property
+    def _opening(self) -> str:
+        """What the job that makes the choice now goes on from."""
+        work = self._order.work
+        return work.opening if isinstance(work, ChatWork) else ""
+
+    @property
     def _part_tokens(self) -> int:
         return self.choice.tally.tokens - self.choice.tally.base
 
     def _waits(self, queued: Queued) -> bool:
         """See, once in a while, whether another model had better take it. True when one does."""
         now = self._setting.hub.monotonic()
-        if self._part_tokens:
+        if self._part_tokens or self._opening:
             return self._waits_in_the_middle(now)
         if now - self._looked_at < LOOK_EVERY_S * max(1.0, queued.position / FRONT) or self._moves >= MAX_MOVES:
             return False
@@ -224,12 +230,13 @@ class Course:
         """Whether the choice goes on in spite of the error."""
         if isinstance(error, ContextTooLong):
             return not self._part_tokens and (self._forgets_thought() or self._finds_room())
-        return self._part_tokens > 0 and isinstance(error, AnswerLost | DeadlineExceeded) and self._goes_on_from_text()
+        begun = self._part_tokens > 0 or self._opening != ""
+        return begun and isinstance(error, AnswerLost | DeadlineExceeded) and self._goes_on_from_text()
 
     def _finds_room(self) -> bool:
         setting, card = self._setting, self.place.card
         found = setting.router.roomier(setting.request, setting.hub.models(), self.place.chosen, card.context_tokens)
-        if found is None or self._moves >= MAX_MOVES:
+        if found is None or self._opening or self._moves >= MAX_MOVES:
             return False
         self._move(*found)
         return True
@@ -324,7 +331,7 @@ class Course:
             return self._order.work
         messages = think_tool.extended(request.messages, self._turns) if self._turns else request.messages
         offers = setting.think and self._thought_turns <= think_tool.MAX_CALLS
-        offers = offers and self.place.chosen.tier in setting.limits.think_tiers
+        offers = offers and self.place.chosen.tier in setting.limits.think_tiers and self.place.card.tool_format != ""
         tools = think_tool.offered(request.tools_json) if offers else request.tools_json
         effort = effort_for(request, self.place.card)
         return ChatWork(messages=msgspec.Raw(messages), tools=msgspec.Raw(tools), opening=opening, effort=effort)

@@ -346,3 +346,22 @@ async def test_a_prompt_too_long_for_the_model_goes_to_one_with_the_room() -> No
     bench = Bench([ContextTooLong("too long")])
     with pytest.raises(ContextTooLong):
         await bench.tell(chat())
+
+
+async def test_who_goes_on_may_be_lost_too_and_nothing_is_said_twice() -> None:
+    bench = moving([BEGUN, Delta(index=0, ids=(1,), text="One "), AnswerLost("gone")], same_model_wait_s=2.0)
+    bench.hub.cards = (card("mini"), card("mid"), card("big", workers=0))
+    first, then = bench.scripts.pop(), answering("two.")
+
+    def script(order: JobOrder) -> list[Step]:
+        if order.model == "mini":
+            return first
+        if order.model == "mid":
+            bench.hub.cards = (card("mini", workers=0), card("mid", workers=0), card("big"))
+            return [WAITS, WAITS, WAITS, WAITS, asyncio.Event()]
+        return then
+
+    bench.hub.script = script
+    assert text(await bench.tell(chat())) == "One two."
+    assert bench.models == ["mini", "mid", "big"]
+    assert [getattr(order.work, "opening", None) for order in bench.hub.orders] == ["", "One ", "One "]
