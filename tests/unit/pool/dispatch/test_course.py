@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from fakes.hub import WORKER, FakeHub, Step, answering, card, ended
 from fakes.records import ACCOUNT, FakeRecords
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iamine.ids import ModelId, WorkerId
 from iamine.wire.messages import ChatWork
+from pool.dispatch.choice import TURN
 from pool.dispatch.events import AnswerEvent, ChoiceDelta, ChoiceEnded, Done, Moved, Thinking
 from pool.dispatch.limits import Limits
 from pool.dispatch.route import Routing
@@ -365,3 +368,46 @@ async def test_who_goes_on_may_be_lost_too_and_nothing_is_said_twice() -> None:
     assert text(await bench.tell(chat())) == "One two."
     assert bench.models == ["mini", "mid", "big"]
     assert [getattr(order.work, "opening", None) for order in bench.hub.orders] == ["", "One ", "One "]
+
+
+PARTS = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(["a", "b ", "cc"]), min_size=1, max_size=4), st.sampled_from(["lost", "late", "thinks"])
+    ),
+    max_size=6,
+)
+
+
+@given(PARTS, st.booleans())
+async def test_whatever_becomes_of_its_jobs_the_client_is_told_everything_once(parts: Any, streams: bool) -> None:
+    left = [*parts, (["z"], "ends")]
+    cards = tuple(card(name) for name in ("mini", "mid", "big"))
+    bench = Bench(cards=cards, think_tiers=("micro", "medium"))
+    asked, told_texts = 0, []
+
+    def script(order: JobOrder) -> list[Step]:
+        nonlocal asked
+        if ".t" in order.job:
+            return answering("Because.")
+        texts, fate = left.pop(0)
+        if fate == "thinks" and (asked >= think_tool.MAX_CALLS or "think" not in offered(order)):
+            fate = "lost"
+        told_texts.extend(texts)
+        steps: list[Step] = [BEGUN, *(Delta(index=i, ids=(i,), text=text) for i, text in enumerate(texts))]
+        if fate == "thinks":
+            asked += 1
+            return [*steps, Delta(index=len(texts), ids=(1,), text=ASKS), ended(len(texts) + 1)]
+        if fate == "ends":
+            return [*steps, ended(len(texts))]
+        return [*steps, AnswerLost("gone") if fate == "lost" else DeadlineExceeded("late")]
+
+    bench.hub.script = script
+    told = await bench.tell(chat(model="iamine-micro", stream=streams))
+    assert text(told).replace(TURN, "") == "".join(told_texts)
+    assert [type(event) for event in told].count(ChoiceEnded) == 1
+    origin, usage = done(told).origin, done(told).usage
+    assert usage.completion_tokens == len(told_texts) + asked + len(origin.thoughts)
+    assert usage.reasoning_tokens == asked + len(origin.thoughts)
+    spans = [(span.start, span.stop) for span in origin.spans]
+    assert [start for start, _ in spans] == [0, *(stop for _, stop in spans[:-1])], "no gap, no overlap"
+    assert spans[-1][1] == len(told_texts) + asked
