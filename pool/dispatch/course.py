@@ -20,7 +20,7 @@ from pool.dispatch.events import Thinking as ThinkingTold
 from pool.dispatch.limits import Limits
 from pool.dispatch.orders import effort_for, fingerprint, formats, name_param
 from pool.dispatch.ports import Hub, JobStream, Upstream
-from pool.dispatch.route import Request, Router
+from pool.dispatch.route import Request, Router, nobody
 from pool.dispatch.thinking import Thinking, question_order
 from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, PoolError
 from pool.openai.types import ChatRequest, Chosen
@@ -231,7 +231,18 @@ class Course:
         if isinstance(error, ContextTooLong):
             return not self._part_tokens and (self._forgets_thought() or self._finds_room())
         begun = self._part_tokens > 0 or self._opening != ""
-        return begun and isinstance(error, AnswerLost | DeadlineExceeded) and self._goes_on_from_text()
+        if not begun or not isinstance(error, AnswerLost | DeadlineExceeded):
+            return False
+        return self._goes_on_from_text() or self._waits_for_anybody()
+
+    def _waits_for_anybody(self) -> bool:
+        """What a provider broke off waits here for the first that can go on from its text."""
+        text = self.choice.plain_text
+        if not self._away or text is None or not self._setting.router.may_leave(self._setting.request, self.place.chosen):
+            return False
+        self.place = Place(card=nobody(self._setting.request.model), chosen=self.place.chosen)
+        self._go_on(opening=text)
+        return True
 
     def _finds_room(self) -> bool:
         setting, card = self._setting, self.place.card

@@ -24,7 +24,7 @@ def provider(tmp_path: Path) -> Iterator[House]:
     other = House(tmp_path / "provider", free_port())
     try:
         start_pool(other)
-        other.worker("theirs", "--max-tps", "40")
+        other.worker("theirs", "--max-tps", "20")
         other.wait_ready(workers=1)
         yield other
     finally:
@@ -69,9 +69,9 @@ def test_a_provider_that_dies_in_the_middle_is_taken_over_from_by_a_worker_here(
     with_upstream(house, provider)
     stream = counting(house, "iamine-auto")
     wait_for(lambda: stream.text.count(" ") > 10, 60, "the provider's answer under way")
-    house.worker("ours")
-    house.wait_ready(workers=1)
     provider.find("iamine", "pool", "--data-dir").kill()
+    wait_for(lambda: house.status()["queued"] == 1, 30, "what was broken off waits")
+    house.worker("ours")
     stream.join(60)
     assert stream.lines[-1] == "data: [DONE]", stream.lines[-3:]
     assert stream.text == COUNTED

@@ -16,7 +16,7 @@ from pool.dispatch.events import ChoiceDelta, Done, Moved
 from pool.dispatch.service import Dispatch, Limits
 from pool.errors import AnswerLost, DeadlineExceeded, PoolError, Unavailable
 from pool.openai.chat import parse_chat
-from pool.routing.types import Begun, Delta, Queued
+from pool.routing.types import Begun, Delta, JobOrder, Queued
 from pool.upstream.provider import Provider
 
 BEGUN = Begun(worker=WORKER, epoch=1, prompt_tokens=7, cached_tokens=2)
@@ -104,6 +104,30 @@ async def test_when_the_job_here_is_refused_the_attempt_under_way_is_waited_for(
         _, dispatch = ours(provider, DeadlineExceeded("late"))
         with pytest.raises(DeadlineExceeded):
             await asyncio.wait_for(told(dispatch), 5)
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_an_answer_that_a_provider_broke_off_waits_for_whoever_can_go_on_from_its_text(comes: bool) -> None:
+    async with provided() as (theirs, provider):
+        theirs.hub.script = lambda _order: [BEGUN, Delta(index=0, ids=(1,), text="One"), AnswerLost("gone")]
+        hub, dispatch = ours(provider)
+
+        def script(order: JobOrder) -> list[Any]:
+            if order.model == "mote":
+                return answering(" two.")
+            if not getattr(order.work, "opening", ""):
+                return [WAITS, WAITS, asyncio.Event()]
+            hub.cards = (card("mote"),) if comes else ()
+            return [*[WAITS] * 60, DeadlineExceeded("late")]
+
+        hub.script = script
+        if comes:
+            assert text(await asyncio.wait_for(told(dispatch), 5)) == "One two."
+        else:
+            with pytest.raises(DeadlineExceeded):
+                await asyncio.wait_for(told(dispatch), 5)
+            await dispatch.drain(1.0)
+        assert hub.taken == 0
 
 
 async def test_what_only_this_pool_knows_never_leaves_it() -> None:
