@@ -23,12 +23,13 @@ from pool.api.attach import attach
 from pool.api.listener import Listener
 from pool.api.ports import App
 from pool.api.settings import Settings
-from pool.config import PoolConfig
+from pool.config import PoolConfig, upstream_key
 from pool.dispatch.fairness import Fairness, Usage
 from pool.dispatch.jobs import Jobs, Told
 from pool.dispatch.keeper import Keeper, Keeping
+from pool.dispatch.limits import Limits
 from pool.dispatch.route import Routing
-from pool.dispatch.service import Dispatch, Limits
+from pool.dispatch.service import Dispatch
 from pool.errors import PoolError
 from pool.hub import Hub
 from pool.hub.catalogue import Catalogue
@@ -36,6 +37,7 @@ from pool.routing.scheduler import Scheduler
 from pool.store.embedded import EmbeddedPostgres
 from pool.store.owner import ensure_owner
 from pool.store.store import Store, open_store
+from pool.upstream.provider import Provider
 
 log = logging.getLogger("pool.app")
 
@@ -80,8 +82,14 @@ class Pool:
             keeper = Keeper(hub=hub, journals=store.journals, keeping=self._keeping())
             await keeper.expect()
             stack.push_async_callback(keeper.drain, self._config.shutdown_grace_s / 2)
-            records = Told(store.jobs, hub)
-            dispatch = Dispatch(hub=hub, records=records, limits=self._limits(), routing=self._routing(), keeper=keeper)
+            dispatch = Dispatch(
+                hub=hub,
+                records=Told(store.jobs, hub),
+                limits=self._limits(),
+                routing=self._routing(),
+                keeper=keeper,
+                upstream=await self._open_upstream(stack),
+            )
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
             listener = await self._listen(hub, dispatch, store, readiness)
@@ -108,6 +116,21 @@ class Pool:
         store = await open_store(dsn, wait_s=self._config.database_wait_s)
         stack.push_async_callback(store.close)
         return store
+
+    async def _open_upstream(self, stack: contextlib.AsyncExitStack) -> Provider | None:
+        config = self._config.upstream
+        if not config.url:
+            return None
+        provider = Provider(
+            url=config.url,
+            api_key=upstream_key(config),
+            models={str(tier): model for tier, model in config.models.items()},
+            default=config.model,
+            after_s=config.after_s,
+            first_s=config.first_token_s,
+        )
+        log.info("what nobody here can serve soon is asked of %s: prompts leave this pool then", config.url)
+        return await stack.enter_async_context(provider)
 
     async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> Hub:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
@@ -143,7 +166,15 @@ class Pool:
         )
 
     def _limits(self) -> Limits:
-        return Limits(stream_deadline_s=self._config.stream_deadline_s, plain_deadline_s=self._config.plain_deadline_s)
+        config = self._config
+        return Limits(
+            stream_deadline_s=config.stream_deadline_s,
+            plain_deadline_s=config.plain_deadline_s,
+            same_model_wait_s=config.same_model_wait_s,
+            think_tiers=config.think_tiers,
+            think_tokens=config.think_tokens,
+            think_timeout_s=config.think_timeout_s,
+        )
 
     def _keeping(self) -> Keeping:
         return Keeping(hold_s=self._config.hold_s, grace_s=self._config.client_grace_s, resume_s=self._config.resume_s)

@@ -9,7 +9,7 @@ import msgspec
 import tomllib
 
 from iamine.errors import IamineError
-from iamine.manifest import Tier
+from iamine.manifest import TIERS, Tier
 from iamine.paths import data_dir as default_data_dir
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]  # 0: the system chooses
@@ -37,12 +37,30 @@ class ConfigError(IamineError):
     exit_code: int = 2
 
 
+class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another OpenAI-compatible provider for what nobody here can serve soon: **prompts leave the pool then**.
+
+    `url` ends in /v1; empty is off. `api_key_file` holds its key. `models` names its model for each tier, `model` that for
+    all others. It is asked once a request has waited `after_s`, and given up when its first words take `first_token_s`.
+    """
+
+    url: str = ""
+    api_key_file: str = ""
+    model: str = ""
+    models: dict[Tier, Name] = msgspec.field(default_factory=dict)
+    after_s: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+    first_token_s: Seconds = 60.0
+
+
 class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, with their defaults. `dsn` empty is the embedded PostgreSQL in `data_dir`.
 
     No answer comes from a tier below `quality_floor` while something better lives. `aliases` are other names for models
     and tiers; a table given replaces the default one. `model_tiers` says the tier of models that no manifest knows.
     `substitute`: a model without a worker is stood in for by another of its tier, or of the nearest one.
+    `same_model_wait_s`: an answer that was begun waits so long for its own model, then another goes on from its text.
+    `think_tiers`: models of these may put questions to a larger one (none: the think tool is off), each of at most
+    `think_tokens` and `think_timeout_s`.
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +73,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stream_deadline_s: Seconds = 300.0
     plain_deadline_s: Seconds = 100.0
     database_wait_s: Seconds = 15.0
+    same_model_wait_s: Seconds = 20.0
     shutdown_grace_s: Seconds = 5.0
     hold_s: Seconds = 60.0  # workers go on so long without the pool, with jobs whose client sent an Idempotency-Key
     client_grace_s: Seconds = 60.0  # such a job goes on so long without its client
@@ -67,6 +86,10 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     aliases: dict[Name, Name] = msgspec.field(default_factory=lambda: dict(ALIASES))
     model_tiers: dict[Name, Tier] = msgspec.field(default_factory=dict)
     substitute: bool = True
+    think_tiers: tuple[Tier, ...] = ("micro", "small")
+    think_tokens: Count = 512
+    think_timeout_s: Seconds = 60.0
+    upstream: UpstreamConfig = msgspec.field(default_factory=UpstreamConfig)
     listen_backlog: Count = 4096  # Sanic's 100 drops SYNs when 256 clients connect at once (measured in November 2026)
 
     @property
@@ -108,9 +131,20 @@ def convert(settings: Mapping[str, object], source: str) -> PoolConfig:
         raise ConfigError(f"{source}: {error}", hint="correct the setting that is named after the `$.`") from error
 
 
+def upstream_key(config: UpstreamConfig) -> str:
+    """The provider's key, "" without a file. Raises: ConfigError, also for a provider that cannot be asked."""
+    if not config.url.startswith(("http://", "https://")):
+        raise ConfigError(f"upstream.url is {config.url!r}", hint="it looks like https://HOST/v1")
+    if not config.model and set(TIERS) - set(config.models):
+        raise ConfigError(
+            "upstream names no model", hint='add model = "NAME" to [upstream], or one for each tier to [upstream.models]'
+        )
+    return _read(Path(config.api_key_file).expanduser()).strip() if config.api_key_file else ""
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"cannot read {path}: {reason}", hint="check the path given to --config") from error
+        raise ConfigError(f"cannot read {path}: {reason}", hint="check --config, or upstream.api_key_file") from error

@@ -107,10 +107,16 @@ class Sampling(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ChatWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="chat"):
-    """Messages and tools as OpenAI JSON (already validated by the pool); the engine renders the model's template."""
+    """Messages and tools as OpenAI JSON (already validated by the pool); the engine renders the model's template.
+
+    `opening`: what another model said of this answer before it was lost; this one goes on behind it and does not repeat it.
+    `effort`: how much to reason, none to xhigh, "" for as the template has it by itself.
+    """
 
     messages: msgspec.Raw
     tools: msgspec.Raw = msgspec.Raw(b"[]")
+    opening: str = ""
+    effort: str = ""
 
 
 class CompletionWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="completion"):

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, Done, Reading, Waiting
+from iamine.ids import ModelId
+from pool.api.sse import moved_comment
+from pool.dispatch.events import Accepted, AnswerEvent, Asks, ChoiceDelta, ChoiceEnded, Done, Moved, Reading, Thinking, Waiting
 from pool.openai.types import Origin, ToolCall, Usage
 
 
@@ -11,6 +13,7 @@ class Blocks(Protocol):
     """The events of such a dialect, as bytes."""
 
     def opening(self, usage: Usage, /) -> bytes: ...
+    def moved(self, model: ModelId) -> None: ...
     def text(self, delta: str) -> bytes: ...
     def call(self, call: ToolCall) -> bytes: ...
     def finish(self, reason: str, stop: str, usage: Usage, origin: Origin, /) -> bytes: ...
@@ -39,7 +42,10 @@ class BlockWriter:
                 return b""
             case Done():
                 return self._blocks.finish(self._ended.finish_reason, self._ended.stop, event.usage, event.origin)
-            case Waiting() | Reading() | Accepted():
+            case Moved():
+                self._blocks.moved(event.model)
+                return moved_comment(event)
+            case Waiting() | Reading() | Accepted() | Thinking() | Asks():
                 return b""
 
     def _delta(self, event: ChoiceDelta) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sanic import HTTPResponse, Request
@@ -20,6 +20,7 @@ from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
 from pool.dispatch.kept import Claim, Kept
 from pool.dispatch.position import Position
+from pool.errors import InvalidRequest
 from pool.openai.types import ChatRequest, Choice, CompletionRequest
 
 JSON = "application/json"
@@ -39,6 +40,7 @@ async def serve(
     desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
 ) -> HTTPResponse | None:
     """Begin, tell, and close: closing frees the slots whatever happened. Raises PoolError before the first byte."""
+    asked = _without_thinking(asked, request.headers.get("x-iamine-think"))
     claim = None if desk.dispatch.keeper is None else claim_of(request, guest.account, guest.body)
     position = position_of(request) if claim is not None and asked.stream else None
     begun = _begin(desk, asked, guest.account, claim, position)
@@ -64,6 +66,15 @@ def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
     finally:
         usage = answer.usage()
         guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
+
+
+def _without_thinking(asked: ChatRequest | CompletionRequest, header: str | None) -> ChatRequest | CompletionRequest:
+    """`x-iamine-think: off` keeps the pool's own tool away. Raises InvalidRequest for any value but on and off."""
+    if header is None or header.strip().lower() == "on":
+        return asked
+    if header.strip().lower() != "off":
+        raise InvalidRequest("The header x-iamine-think must be on or off.", param="x-iamine-think")
+    return replace(asked, think=False) if isinstance(asked, ChatRequest) else asked
 
 
 async def _begin(

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, Done, Reading, Waiting
+from pool.dispatch.events import Accepted, AnswerEvent, Asks, ChoiceDelta, ChoiceEnded, Done, Moved, Reading, Thinking, Waiting
 from pool.openai.chunks import DONE, ChatChunks, TextChunks, comment, error_event
+from pool.openai.types import Origin
 
 HEADERS: Mapping[str, str] = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
@@ -31,7 +32,10 @@ class ChunkWriter:
                 return self._release(self._chunks.finish(event.choice, event.finish_reason))
             case Done():
                 return self._done(event)
-            case Waiting() | Reading() | Accepted():
+            case Moved():
+                self._chunks.moved(event.choice, event.model, event.fingerprint)
+                return self._release() + moved_comment(event)
+            case Waiting() | Reading() | Accepted() | Thinking() | Asks():
                 return b""
 
     def failure(self, error: Exception) -> bytes:
@@ -59,7 +63,21 @@ class ChunkWriter:
         return self._chunks.with_origin(last, event.origin) + DONE
 
 
-def waiting_comment(event: Waiting | Reading | None) -> bytes:
+def degraded_comment(origin: Origin) -> bytes:
+    """Tells people at once that a lower tier answers than was asked; b"" where none does."""
+    chosen = origin.chosen
+    if chosen is None or not chosen.degraded:
+        return b""
+    return comment(f"degraded model={origin.model} tier={chosen.tier} reason={chosen.reason}")
+
+
+def moved_comment(event: Moved) -> bytes:
+    """Tells people that another model answers, and why."""
+    grade = "degraded" if event.chosen.degraded else "moved"
+    return comment(f"{grade} model={event.model} tier={event.chosen.tier} reason={event.chosen.reason}")
+
+
+def waiting_comment(event: Waiting | Reading | Thinking | None) -> bytes:
     """What a waiting client is told each second."""
     match event:
         case Waiting(position=position, estimate_s=None):
@@ -68,5 +86,7 @@ def waiting_comment(event: Waiting | Reading | None) -> bytes:
             return comment(f"queued position={position} estimate_s={estimate_s:.1f}")
         case Reading(done_tokens=done, total_tokens=total):
             return comment(f"reading tokens={done} of={total}")
+        case Thinking(model=model):
+            return comment(f"think model={model}")
         case None:
             return comment("working")

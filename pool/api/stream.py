@@ -9,9 +9,9 @@ from sanic import Request
 from pool.api.errors import log_failure
 from pool.api.outlet import Outlet
 from pool.api.settings import Settings
-from pool.api.sse import CONTENT_TYPE, HEADERS, waiting_comment
+from pool.api.sse import CONTENT_TYPE, HEADERS, degraded_comment, waiting_comment
 from pool.dispatch.answer import Answer
-from pool.dispatch.events import Accepted, AnswerEvent, Done, Reading, Waiting
+from pool.dispatch.events import Accepted, AnswerEvent, Done, Moved, Reading, Thinking, Waiting
 from pool.errors import PoolError
 
 Send = Callable[[bytes], Awaitable[object]]
@@ -75,15 +75,16 @@ class Streamed:
         self._settings = settings
         self._on_first = on_first
         self._constrained = constrained
-        self._told: Waiting | Reading | None = None
+        self._told: Waiting | Reading | Thinking | None = None
+        self._early = b""
 
     async def run(self, request: Request) -> Done | None:
         """Stream it all; None when it ended in an error event. Raises PoolError only before the first byte."""
         try:
             first = await self._before_opening()
             response = await request.respond(headers=dict(HEADERS), content_type=CONTENT_TYPE)
-            opening = self._writer.opening(self._answer.choices)
-            await response.send(opening + (waiting_comment(self._told) if first is None else b""))
+            opening = self._writer.opening(self._answer.choices) + degraded_comment(self._answer.origin())
+            await response.send(opening + self._early + (waiting_comment(self._told) if first is None else b""))
             done = await self._tell(first, Outlet(response))
             await response.eof()
             return done
@@ -98,6 +99,8 @@ class Streamed:
             event = await self._ticking.next(max(0.0, until - clock()))
             if isinstance(event, Waiting | Reading):
                 self._told = event
+            elif isinstance(event, Moved):
+                self._early += self._writer.write(event)
             elif not (self._constrained and isinstance(event, Accepted)):
                 return event
 
@@ -116,7 +119,9 @@ class Streamed:
             event = await self._waited(outlet.send)
         self._on_first()
         while True:
-            if isinstance(event, Waiting):
+            if isinstance(event, Thinking):
+                await outlet.send(waiting_comment(event))
+            if isinstance(event, Waiting | Thinking):
                 self._told = event
                 event = await self._waited(outlet.send)
             data = self._writer.write(event)
@@ -139,7 +144,13 @@ class Streamed:
                     until = clock() + self._settings.comment_every_s
                 case Waiting() | Reading():
                     self._told = event
+                case Thinking():
+                    self._told = event
+                    await send(waiting_comment(event))
                 case Accepted():
                     self._told = None
+                case Moved():
+                    self._told = None
+                    await send(self._writer.write(event))
                 case _:
                     return event

@@ -1,19 +1,20 @@
-"""An answer being made: the jobs' events, merged, as what the client is told."""
+"""An answer being made: the courses of its choices, merged, as what the client is told."""
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from iamine.ids import JobId
 from pool.dispatch.choice import Choice
-from pool.dispatch.events import Accepted, AnswerEvent, ChoiceEnded, Done
+from pool.dispatch.course import Course
+from pool.dispatch.events import Accepted, AnswerEvent, ChoiceEnded, Done, Moved
 from pool.dispatch.merged import Merged
-from pool.dispatch.orders import name_param
-from pool.dispatch.ports import JobStream, Status
+from pool.dispatch.ports import Status
 from pool.dispatch.record import Ending
-from pool.errors import AnswerLost
-from pool.openai.types import Chosen, Head, Origin, Span, Usage
-from pool.routing.types import JobOrder, Segment
+from pool.dispatch.tally import Tally
+from pool.openai.types import Head, Origin, Span, Usage
+from pool.routing.types import Segment
 
 RECORD_WAIT_S = 2.0  # how long a whole answer waits for its record; the record goes on without it after that
 
@@ -26,23 +27,19 @@ class Answer:
         *,
         job: JobId,
         head: Head,
-        orders: Sequence[JobOrder],
-        choices: Sequence[Choice],
-        streams: Sequence[JobStream],
+        courses: Sequence[Course],
         record: Ending,
         samples: int,
-        chosen: Chosen | None = None,
     ) -> None:
         self.job = job
         self.head = head
-        self._orders = orders
-        self._choices = choices
-        self._streams = streams
+        self._courses = courses
+        self._choices = [course.choice for course in courses]
         self._record = record
         self._samples = samples
-        self._chosen = chosen
-        self._merged = Merged(streams)
+        self._merged = Merged(courses)
         self._pending: deque[AnswerEvent] = deque()
+        self._ended = 0
         self._accepted = False
         self._over = False
         self._closed = False
@@ -63,29 +60,27 @@ class Answer:
         while not self._pending:
             if self._over:
                 raise StopAsyncIteration
-            if self._choices[-1].ended and all(choice.ended for choice in self._choices):
+            if self._ended == len(self._choices):
                 return await self._done()
             await self._advance()
         return self._pending.popleft()
 
     async def _advance(self) -> None:
-        """Wait for one event of the hub."""
+        """Wait for one event of a choice."""
         number, item = await self._merged.next()
-        choice = self._choices[number]
-        if choice.ended:
-            return  # what a stream says after its choice was ended by us
-        if item is None or isinstance(item, Exception):
+        if isinstance(item, Exception):
             self._close("failed")
-            if item is not None:
-                name_param(item, self._orders[number])
-            raise item or AnswerLost("The answer broke off; asking again is safe.")
-        told = choice.on(item)
-        self._pending.extend([event for event in told if not isinstance(event, Accepted) or self._may_tell()])
-        if told and isinstance(told[-1], ChoiceEnded):
-            self._streams[number].cancel()
+            raise item
+        if isinstance(item, Moved) and number == 0:
+            self.head = replace(self.head, model=item.model, fingerprint=item.fingerprint)
+        self._ended += isinstance(item, ChoiceEnded)
+        if item is not None and self._may_tell(item):
+            self._pending.append(item)
 
-    def _may_tell(self) -> bool:
+    def _may_tell(self, event: AnswerEvent) -> bool:
         """Accepted is told once, when every choice has begun."""
+        if not isinstance(event, Accepted):
+            return True
         first = not self._accepted and all(choice.begun for choice in self._choices)
         self._accepted = self._accepted or first
         return first
@@ -105,8 +100,8 @@ class Answer:
     def _close(self, status: Status) -> "asyncio.Task[None]":
         self._closed = self._over = True
         self._pending.clear()
-        for stream in self._streams:
-            stream.cancel()
+        for course in self._courses:
+            course.cancel()
         self._merged.close()
         usage = self.usage()
         return self._record.finish(
@@ -117,38 +112,48 @@ class Answer:
         )
 
     def usage(self) -> Usage:
-        """What was read and written by now. Prompts are counted once, however many samples were drawn from each."""
-        if len(self._choices) == 1:
-            only = self._choices[0].tally
-            return Usage(
-                prompt_tokens=only.prompt_tokens,
-                cached_tokens=only.cached_tokens,
-                completion_tokens=only.tokens,
-                reasoning_tokens=only.reasoning_tokens,
-            )
+        """What was read and written by now. Prompts are counted once, however many samples were drawn from each.
+
+        What a larger model read and wrote for the think tool counts too, and what it wrote is reasoning.
+        """
         firsts = [choice.tally for choice in self._choices[:: self._samples]]
+        thoughts = self._thoughts()
+        thought_tokens = sum(tally.tokens for tally in thoughts)
         return Usage(
-            prompt_tokens=sum(tally.prompt_tokens for tally in firsts),
-            cached_tokens=sum(tally.cached_tokens for tally in firsts),
-            completion_tokens=sum(choice.tally.tokens for choice in self._choices),
-            reasoning_tokens=sum(choice.tally.reasoning_tokens for choice in self._choices),
+            prompt_tokens=sum(tally.prompt_tokens for tally in firsts + thoughts),
+            cached_tokens=sum(tally.cached_tokens for tally in firsts + thoughts),
+            completion_tokens=sum(choice.tally.tokens for choice in self._choices) + thought_tokens,
+            reasoning_tokens=sum(choice.tally.reasoning_tokens for choice in self._choices) + thought_tokens,
         )
 
+    def _thoughts(self) -> list[Tally]:
+        return [thinking.tally for course in self._courses for thinking in course.thoughts]
+
     def _segments(self) -> tuple[Segment, ...]:
-        """All choices' segments on one line: choice i+1 goes on where choice i ended, so none overlap."""
+        """All choices' segments on one line, thoughts behind them: each goes on where the one before ended."""
         line: list[Segment] = []
         base = 0
-        for choice in self._choices:
-            told = choice.tally.told()
-            line += (Segment(worker=s.worker, start=base + s.start, stop=base + s.stop) for s in told)
-            base += choice.tally.tokens
+        for tally in [*(choice.tally for choice in self._choices), *self._thoughts()]:
+            line += (Segment(worker=s.worker, start=base + s.start, stop=base + s.stop) for s in tally.told())
+            base += tally.tokens
         return tuple(line)
 
     def origin(self) -> Origin:
         """Where the answer came from, as known by now."""
         spans = (
-            Span(worker=segment.worker, start=segment.start, stop=segment.stop, choice=choice.index)
+            Span(worker=s.worker, start=s.start, stop=s.stop, choice=choice.index, model=self._foreign(choice, s))
             for choice in self._choices
-            for segment in choice.tally.told()
+            for s in choice.tally.told()
         )
-        return Origin(job=self.job, model=self.head.model, spans=tuple(spans), chosen=self._chosen)
+        return Origin(
+            job=self.job,
+            model=self.head.model,
+            spans=tuple(spans),
+            chosen=self._courses[0].place.chosen,
+            thoughts=tuple(thinking.told() for course in self._courses for thinking in course.thoughts),
+        )
+
+    def _foreign(self, choice: Choice, segment: Segment) -> str:
+        """The segment's model where it is not the answer's own."""
+        model = choice.tally.model_at(segment.start)
+        return "" if model == self.head.model else model

@@ -2,17 +2,31 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from iamine.ids import JobId, WorkerId
+from iamine.ids import JobId
 from iamine.wire.messages import TokenLogprob
-from pool.dispatch.events import Accepted, AnswerEvent, ChoiceDelta, ChoiceEnded, FinishReason, Reading, Waiting
+from pool.dispatch.events import (
+    Accepted,
+    AnswerEvent,
+    Asks,
+    ChoiceDelta,
+    ChoiceEnded,
+    FinishReason,
+    Reading,
+    Spoken,
+    StreamEvent,
+    Waiting,
+)
+from pool.dispatch.tally import Tally
 from pool.openai.types import ToolCall
-from pool.routing.types import Begun, Delta, Ended, JobEvent, Prefilled, Queued, Segment, Vectors
+from pool.routing.types import Begun, Delta, Ended, Prefilled, Queued, Vectors
 from pool.toolcalls.formats import Formats, Plain, only_call, reader
-from pool.toolcalls.types import NO_TOOLS, Calls, Part, Reasoning, Tools
+from pool.toolcalls.think_tool import question_of
+from pool.toolcalls.types import HIDDEN, NO_TOOLS, Calls, Part, Reasoning, Tools
 
 PLAIN = Formats()
+TURN = "\n\n"  # between what a model said before it called the think tool and what it said afterwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,32 +36,6 @@ class ToolUse:
     tools: Tools
     parallel: bool
     must: bool = False
-
-
-@dataclass(slots=True)
-class Tally:
-    """What is known of a choice's tokens, whether or not it comes to an end."""
-
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    tokens: int = 0
-    reasoning_tokens: int = 0
-    segments: list[Segment] = field(default_factory=list)
-
-    def on_worker(self, worker: WorkerId) -> None:
-        """Tokens from here on are this worker's."""
-        self.segments.append(Segment(worker=worker, start=self.tokens, stop=self.tokens))
-
-    def on_tokens(self, count: int) -> None:
-        """The answer has `count` tokens."""
-        if self.segments:
-            last = self.segments[-1]
-            self.segments[-1] = Segment(worker=last.worker, start=last.start, stop=count)
-        self.tokens = count
-
-    def told(self) -> tuple[Segment, ...]:
-        """The segments that have tokens."""
-        return tuple(segment for segment in self.segments if segment.stop > segment.start)
 
 
 class Aligned:
@@ -107,6 +95,7 @@ class Choice:
         self.tally = Tally()
         self.begun = False
         self.ended = False
+        self._said: list[str] = []
         self._tools = tools
         self._formats = formats
         self._calls = Calls(job, NO_TOOLS if tools is None else tools.tools)
@@ -115,9 +104,13 @@ class Choice:
         self._logprobs: tuple[TokenLogprob, ...] = ()
         self._echo = echo
         self._call_text = ""
-        self._through = tools is None and not logprobs and isinstance(self._reader, Plain)
+        self._read = self._told_characters = 0
+        self._called = 0
+        self._turned = False
+        self._part_begun = False
+        self._accounted = 0
 
-    def on(self, event: JobEvent) -> list[AnswerEvent]:
+    def on(self, event: StreamEvent) -> list[AnswerEvent]:
         """What the client is told because of this event."""
         match event:
             case Queued():
@@ -130,36 +123,95 @@ class Choice:
                 return self._on_delta(event)
             case Ended():
                 return self._on_ended(event)
+            case Spoken():
+                return self._on_spoken(event)
             case Vectors():
                 return []
 
+    def next_part(self, formats: Formats, *, turn: bool = False) -> None:
+        """Another job goes on with this choice, its text to be read by `formats`; `turn`: it begins a turn of its own."""
+        self.tally.next_part()
+        self._formats = formats
+        self._part_begun = False
+        self._calls.count = self._called
+        self._reader = reader(formats, self._calls, tools=self._tools is not None, opened=False)
+        self._aligned = None if self._aligned is None else Aligned()
+        self._logprobs = ()
+        self._accounted = self.tally.tokens
+        if turn:
+            self._turned = self._turned or self.content[-1:].strip() != ""
+            self._said, self._read, self._told_characters = [], 0, 0
+
+    @property
+    def content(self) -> str:
+        """What was said in this turn."""
+        return "".join(self._said)
+
+    @property
+    def plain_text(self) -> str | None:
+        """The content of this turn, where any model could go on from it: not inside reasoning or a call, nothing called yet."""
+        if self._called or self._reader.reasoning or "harmony" in (self._formats.tool, self._formats.reasoning):
+            return None
+        if self._tools is not None and (self._tools.must or self._read != self._told_characters):
+            return None
+        return self.content
+
     def _on_begun(self, event: Begun) -> list[AnswerEvent]:
         first, self.begun = not self.begun, True
-        self.tally.prompt_tokens = event.prompt_tokens
+        part_first, self._part_begun = not self._part_begun, True
         self.tally.on_worker(event.worker)
-        if not first:
+        if not part_first:
             return []
-        self.tally.cached_tokens = event.cached_tokens
+        self.tally.on_prompt(event.prompt_tokens, event.cached_tokens)
         if event.reasoning:
             self._reader = reader(self._formats, self._calls, tools=self._tools is not None, opened=True)
+        if not first:
+            return []
         echo: list[AnswerEvent] = [ChoiceDelta(choice=self.index, content=self._echo)] if self._echo else []
         return [Accepted(), *echo]
 
     def _on_delta(self, event: Delta) -> list[AnswerEvent]:
         self.tally.on_tokens(event.index + len(event.ids))
-        if self._through:  # nothing can be in the text but content: not looked into
-            return [ChoiceDelta(choice=self.index, content=event.text)] if event.text else []
+        if self._aligned is None and self._tools is None and isinstance(self._reader, Plain):
+            return self._through(event.text)
         inside = self._reader.reasoning
         told = self._on_text(event.text, event.logprobs)
         if inside or self._reader.reasoning:
             self.tally.reasoning_tokens += len(event.ids)
+        if told or inside:
+            self._account(told)
         return told
+
+    def _through(self, text: str) -> list[AnswerEvent]:
+        """Nothing can be in the text but content: it is not looked into."""
+        if not text:
+            return []
+        self._said.append(text)
+        self._read += len(text)
+        self._told_characters += len(text)
+        return [ChoiceDelta(choice=self.index, content=text)]
+
+    def _on_spoken(self, event: Spoken) -> list[AnswerEvent]:
+        self.tally.on_tokens(event.tokens)
+        parts: list[Part] = [Reasoning(text=event.reasoning)] if event.reasoning else []
+        parts += [event.content] if event.content else []
+        for call in event.calls:
+            parts += self._calls.made([call]) or []
+        self._read += len(event.content)
+        return self._told(parts)
+
+    def _account(self, told: Sequence[AnswerEvent]) -> None:
+        """The tokens of a hidden call are reasoning: the client sees nothing of them."""
+        if _asks(told):
+            self.tally.reasoning_tokens += self.tally.tokens - self._accounted
+        self._accounted = self.tally.tokens
 
     def _on_text(self, text: str, logprobs: Sequence[TokenLogprob]) -> list[AnswerEvent]:
         if self._tools is not None and self._tools.must:
             self._call_text += text
             self._logprobs += () if self._aligned is None else self._aligned.add(text, logprobs)
             return []
+        self._read += len(text)
         told: list[AnswerEvent] = []
         for piece, shown in self._pieces(text, logprobs):
             told += self._on_piece(piece, shown)
@@ -186,11 +238,25 @@ class Choice:
         return self._told(parts)
 
     def _told(self, parts: Sequence[Part]) -> list[AnswerEvent]:
-        """The deltas; without parallel calls the choice ends with its first."""
+        """The deltas; without parallel calls the choice ends with its first.
+
+        A call of the think tool ends the part, and what follows it is left to the turn after. Behind a call that the client
+        was told of it comes too late: the client's answer is waited for anyway.
+        """
+        asked = next((part for part in parts if isinstance(part, ToolCall) and part.index == HIDDEN), None)
+        if asked is not None:
+            at = parts.index(asked)
+            told = self._told(parts[:at])
+            if _over(told):
+                return told
+            if self._called:
+                return [*told, *self._told(parts[at + 1 :])]
+            self._logprobs = ()
+            return [*told, Asks(question=question_of(asked.arguments), arguments=asked.arguments)]
         first = next((i for i, part in enumerate(parts) if isinstance(part, ToolCall)), None)
         if self._tools is None or self._tools.parallel or first is None:
             return self._deltas(parts)
-        return [*self._deltas(parts[: first + 1]), self._end("tool_calls")]
+        return [*self._deltas(parts[: first + 1]), self.end("tool_calls")]
 
     def _deltas(self, parts: Sequence[Part]) -> list[AnswerEvent]:
         deltas: list[AnswerEvent] = []
@@ -200,22 +266,28 @@ class Choice:
                 continue
             call = part if isinstance(part, ToolCall) else None
             content = part if isinstance(part, str) else ""
+            self._called += call is not None
+            if content:
+                self._said.append(content)
+                self._told_characters += len(content)
+                content, self._turned = (TURN if self._turned else "") + content, False
             deltas.append(ChoiceDelta(choice=self.index, content=content, call=call, logprobs=self._logprobs))
             self._logprobs = ()
         return deltas
 
     def _on_ended(self, event: Ended) -> list[AnswerEvent]:
-        self.tally.prompt_tokens, self.tally.cached_tokens = event.prompt_tokens, event.cached_tokens
+        self.tally.on_prompt(event.prompt_tokens, event.cached_tokens)
         self.tally.on_tokens(event.tokens)
-        self.tally.segments = list(event.segments)
+        self.tally.on_segments(event.segments)
         told = self._on_text(event.text, ())
         if not _over(told):
             told += self._on_text_over(event.reason)
+        self._account(told)
         if _over(told):
             return told
         if self._logprobs:
             told += self._deltas(("",))
-        return [*told, self._end("tool_calls") if self._calls.count else self._end(event.reason, event.stop)]
+        return [*told, self.end("tool_calls") if self._called else self.end(event.reason, event.stop)]
 
     def _on_text_over(self, reason: str) -> list[AnswerEvent]:
         """What the end of the text makes certain."""
@@ -229,11 +301,16 @@ class Choice:
             self._logprobs += self._aligned.rest()
         return told
 
-    def _end(self, reason: FinishReason, stop: str = "") -> ChoiceEnded:
+    def end(self, reason: FinishReason, stop: str = "") -> ChoiceEnded:
+        """The choice is over."""
         self.ended = True
         return ChoiceEnded(choice=self.index, finish_reason=reason, stop=stop)
 
 
 def _over(told: Sequence[AnswerEvent]) -> bool:
-    """Whether the choice's end is among what is told."""
-    return any(isinstance(event, ChoiceEnded) for event in told)
+    """Whether the end of the choice, or of its part, is among what is told."""
+    return any(isinstance(event, ChoiceEnded | Asks) for event in told)
+
+
+def _asks(told: Sequence[AnswerEvent]) -> bool:
+    return any(isinstance(event, Asks) for event in told)

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from iamine.ids import ModelId
 from iamine.wire.messages import TokenLogprob, Value
-from pool.openai.types import Origin, ToolCall, Usage
+from pool.openai.types import Chosen, Origin, ToolCall, Usage
+from pool.routing.types import JobEvent
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -57,4 +59,40 @@ class Done:
     origin: Origin
 
 
-AnswerEvent = Waiting | Reading | Accepted | ChoiceDelta | ChoiceEnded | Done
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """From here on another model answers this choice; `fingerprint` names its file."""
+
+    choice: int
+    model: ModelId
+    fingerprint: str
+    chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """A larger model is being asked; this goes on the client's connection as a comment only."""
+
+    model: ModelId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """The model called the hidden think tool. Never told to a client: whoever runs the choice sees to it."""
+
+    question: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What came from elsewhere, already told apart: `tokens` by now, and calls as (name, arguments)."""
+
+    tokens: int
+    content: str = ""
+    reasoning: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
+
+
+StreamEvent = JobEvent | Spoken
+AnswerEvent = Waiting | Reading | Accepted | ChoiceDelta | ChoiceEnded | Moved | Thinking | Asks | Done

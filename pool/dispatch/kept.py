@@ -7,10 +7,11 @@ from typing import Protocol
 
 from iamine.ids import AccountId, JobId
 from iamine.sealing import Box, Secret
-from pool.dispatch.choice import Tally
 from pool.dispatch.entries import resumed
+from pool.dispatch.events import Spoken
 from pool.dispatch.ports import JobStream, Status
 from pool.dispatch.record import Record
+from pool.dispatch.tally import Tally
 from pool.errors import PoolError
 from pool.openai.types import Chosen
 from pool.routing.types import Begun, Delta, Ended, JobEvent, JobOrder, ModelCard, Prefilled, Queued, Segment, Standing, Vectors
@@ -81,7 +82,8 @@ class KeptStream:
             async for event in source:
                 if isinstance(event, Begun):
                     self.standing = standing(self.job)
-                self._put(event)
+                if not isinstance(event, Spoken):  # of a provider's stream, and a kept answer does not leave the pool
+                    self._put(event)
         except PoolError as error:
             self.error = error
         finally:

@@ -1,19 +1,19 @@
-"""Several job streams read as one: each event with the number of its stream."""
+"""Several courses read as one: each event with the number of its choice."""
 
 import asyncio
 from collections.abc import Sequence
 
-from pool.dispatch.ports import JobStream
-from pool.routing.types import JobEvent
+from pool.dispatch.course import Course
+from pool.dispatch.events import AnswerEvent
 
-Numbered = tuple[int, JobEvent | Exception | None]
+Numbered = tuple[int, AnswerEvent | Exception | None]
 EVENTS_PER_STREAM = 64  # how far one stream may run ahead of the reader
 
 
 class Merged:
     """Tells (number, event), (number, error) or (number, None) for a stream that is over. One stream needs no task."""
 
-    def __init__(self, streams: Sequence[JobStream]) -> None:
+    def __init__(self, streams: Sequence[Course]) -> None:
         self._single = streams[0].__aiter__() if len(streams) == 1 else None
         self._queue: asyncio.Queue[Numbered] = asyncio.Queue(EVENTS_PER_STREAM * len(streams))
         self._pumps: list[asyncio.Task[None]] = []
@@ -31,7 +31,7 @@ class Merged:
         except Exception as error:  # noqa: BLE001 - told to the reader, who raises it
             return 0, error
 
-    async def _pump(self, number: int, stream: JobStream) -> None:
+    async def _pump(self, number: int, stream: Course) -> None:
         try:
             async for event in stream:
                 await self._queue.put((number, event))

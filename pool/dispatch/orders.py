@@ -46,13 +46,23 @@ def chat_orders(request: ChatRequest, card: ModelCard, asker: Asker, answer_cap:
         )
     if request.tools and not Formats(tool=card.tool_format).known.tool:
         raise InvalidRequest(f"'{card.model}' cannot call tools.", param="tools", code="unsupported_parameter")
-    work = ChatWork(messages=msgspec.Raw(request.messages), tools=msgspec.Raw(request.tools_json))
+    if request.effort not in ("", "none") and not card.reasoning_format:
+        message = f"'{card.model}' does not reason: leave 'reasoning_effort' out, or send 'none'."
+        raise InvalidRequest(message, param="reasoning_effort", code="unsupported_parameter")
+    work = ChatWork(
+        messages=msgspec.Raw(request.messages), tools=msgspec.Raw(request.tools_json), effort=effort_for(request, card)
+    )
     estimate = (len(request.messages) + len(request.tools_json)) // BYTES_PER_TOKEN
     limit = _limit(request.max_tokens, card, answer_cap)
     _check_bias(request.sampling, card)
     return [
         _order(card, asker, work, nth_sampling(request.sampling, i, limit), i, request.n, estimate) for i in range(request.n)
     ]
+
+
+def effort_for(request: ChatRequest, card: ModelCard) -> str:
+    """What the engine is told; a model that does not reason needs not be told to leave it."""
+    return request.effort if card.reasoning_format else ""
 
 
 def completion_orders(request: CompletionRequest, card: ModelCard, asker: Asker, answer_cap: int) -> list[JobOrder]:
@@ -83,6 +93,8 @@ def name_param(error: Exception, order: JobOrder) -> None:
         return
     if isinstance(error, ContextTooLong):
         error.param = "messages" if isinstance(order.work, ChatWork) else "prompt"
+    elif isinstance(order.work, ChatWork) and order.work.effort and "reasoning_effort" in str(error):
+        error.param = "reasoning_effort"
     elif order.sampling.grammar is not None:
         tools = isinstance(order.work, ChatWork) and bytes(order.work.tools) != b"[]"
         error.param = "tools" if tools else "grammar" if order.sampling.grammar.kind == "gbnf" else "response_format"
@@ -127,8 +139,13 @@ def _check_prompt(prompt: Prompt, card: ModelCard, param: str) -> None:
         raise ContextTooLong(message, param=param)
 
 
-def formats(request: ChatRequest, card: ModelCard) -> Formats:
+def formats(request: ChatRequest | CompletionRequest, card: ModelCard) -> Formats:
     """How the answer is to be read. A grammar holds from the first token on, so what it allows is all there is."""
-    if request.sampling.grammar is not None:
+    if isinstance(request, CompletionRequest) or request.sampling.grammar is not None:
         return Formats()
     return Formats(tool=card.tool_format, reasoning=card.reasoning_format)
+
+
+def fingerprint(card: ModelCard) -> str:
+    """`system_fingerprint`: the model file's hash says which weights answer."""
+    return f"fp_{card.file_sha256[0][:10]}" if card.file_sha256 else "fp_unknown"

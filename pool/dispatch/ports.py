@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
 from iamine.ids import AccountId, JobId, ModelId
-from pool.routing.types import JobEvent, JobOrder, ModelCard, Segment
+from pool.dispatch.events import StreamEvent
+from pool.openai.types import ChatRequest
+from pool.routing.types import JobOrder, ModelCard, Segment
 
 Status = Literal["complete", "cut", "failed"]
 
@@ -12,7 +14,7 @@ Status = Literal["complete", "cut", "failed"]
 class JobStream(Protocol):
     """The events of one job; it ends after Ended or Vectors, or raises a PoolError."""
 
-    def __aiter__(self) -> AsyncIterator[JobEvent]: ...
+    def __aiter__(self) -> AsyncIterator[StreamEvent]: ...
 
     def cancel(self) -> None:
         """Nobody waits any more: free the slot. May be called again."""
@@ -31,6 +33,19 @@ class Hub(Protocol):
 
     def monotonic(self) -> float:
         """The clock that deadlines are told by, in seconds."""
+
+
+class Upstream(Protocol):
+    """Another provider, for what nobody here can serve soon; `after_s` is how long a request waits here first."""
+
+    @property
+    def after_s(self) -> float: ...
+
+    def model(self, tier: str) -> ModelId:
+        """What answers there for this tier."""
+
+    async def open(self, request: ChatRequest, model: ModelId, *, seed: int) -> JobStream:
+        """The stream of an answer whose first words are there. Raises PoolError."""
 
 
 class Records(Protocol):

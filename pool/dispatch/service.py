@@ -2,32 +2,27 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from os import urandom
 
 from iamine.ids import ID_BYTES, AccountId, job_id
 from pool.dispatch.answer import Answer
 from pool.dispatch.choice import Choice
+from pool.dispatch.course import Course, Place, Setting
 from pool.dispatch.embedding import Embedded, embedded
 from pool.dispatch.keeper import Keeper
 from pool.dispatch.kept import Fixed, Kept, KeptRecord
-from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, formats
-from pool.dispatch.ports import Hub, JobStream, Records
+from pool.dispatch.limits import Limits
+from pool.dispatch.orders import Asker, chat_orders, completion_orders, embedding_order, fingerprint, formats
+from pool.dispatch.ports import Hub, JobStream, Records, Upstream
 from pool.dispatch.record import Background, Record
-from pool.dispatch.route import Pseudo, Router, Routing
+from pool.dispatch.route import Pseudo, Request, Router, Routing
+from pool.dispatch.thinking import may_think
 from pool.dispatch.tooluse import tool_use
 from pool.openai.objects import answer_id
-from pool.openai.types import ChatRequest, Chosen, CompletionRequest, EmbeddingsRequest, Head
-from pool.routing.types import JobOrder, ModelCard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long a request may wait to be started, in seconds, and the default bound of an answer, in tokens."""
-
-    stream_deadline_s: float = 300.0
-    plain_deadline_s: float = 100.0
-    answer_cap_tokens: int = 32_768
+from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Head
+from pool.routing.types import JobOrder
+from pool.toolcalls import think_tool
 
 
 class Dispatch:
@@ -41,6 +36,7 @@ class Dispatch:
         limits: Limits | None = None,
         routing: Routing | None = None,
         keeper: Keeper | None = None,
+        upstream: Upstream | None = None,
         wall_time: Callable[[], float] = time.time,
         random_bytes: Callable[[int], bytes] = urandom,
     ) -> None:
@@ -49,61 +45,59 @@ class Dispatch:
         self.keeper = keeper
         self._limits = limits or Limits()
         self._router = Router(routing or Routing(), hub.wait_s)
+        self._upstream = upstream
         self._wall_time = wall_time
         self._random_bytes = random_bytes
         self._background = Background()
 
     async def chat(self, request: ChatRequest, account: AccountId, kept: Kept | None = None) -> Answer:
         """Begin a chat completion. Raises PoolError; whoever gets the answer must close it."""
-        card, chosen = self._route(request, account, kept)
-        tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call)
-        asker = self._asker(account, stream=request.stream, kept=kept)
-        orders = chat_orders(request, card, asker, self._limits.answer_cap_tokens)
+        place = self._place(request, account, kept)
+        card, asker = place.card, self._asker(account, stream=request.stream, kept=kept)
+        setting = self._setting(request, kept, think=kept is None and self._thinks(request, place))
+        tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call, think=setting.think)
+        asked = replace(request, tools_json=think_tool.offered(request.tools_json)) if setting.think else request
+        orders = chat_orders(asked, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
         read = formats(request, card)
         choices = [
             Choice(index=i, job=order.job, tools=tools, formats=read, logprobs=logprobs) for i, order in enumerate(orders)
         ]
-        return await self._begin("chatcmpl", asker, (card, chosen), orders, choices, request.n, kept)
+        return await self._begin("chatcmpl", asker, setting, place, orders, choices, kept)
 
     async def completion(self, request: CompletionRequest, account: AccountId, kept: Kept | None = None) -> Answer:
         """Begin a raw completion. Raises PoolError; whoever gets the answer must close it."""
-        card, chosen = self._route(request, account, kept)
+        place = self._place(request, account, kept)
         asker = self._asker(account, stream=request.stream, kept=kept)
-        orders = completion_orders(request, card, asker, self._limits.answer_cap_tokens)
+        orders = completion_orders(request, place.card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
         echoes = [p if request.echo and isinstance(p, str) else "" for p in request.prompts for _ in range(request.n)]
         choices = [
             Choice(index=i, job=order.job, tools=None, logprobs=logprobs, echo=echoes[i]) for i, order in enumerate(orders)
         ]
-        return await self._begin("cmpl", asker, (card, chosen), orders, choices, request.n, kept)
+        return await self._begin("cmpl", asker, self._setting(request, kept), place, orders, choices, kept)
 
     async def _begin(
         self,
         prefix: str,
         asker: Asker,
-        routed: tuple[ModelCard, Chosen],
+        setting: Setting,
+        place: Place,
         orders: Sequence[JobOrder],
         choices: Sequence[Choice],
-        samples: int,
         kept: Kept | None,
     ) -> Answer:
         """Submit and record at once: the record's round trip costs no time to the first token."""
-        card, chosen = routed
-        streams, record = self._open(asker, routed, orders, kept)
+        card = place.card
+        streams, record = self._open(asker, place, orders, kept)
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
         )
-        answer = Answer(
-            job=asker.job,
-            head=head,
-            orders=orders,
-            choices=choices,
-            streams=streams,
-            record=record,
-            samples=samples,
-            chosen=chosen,
-        )
+        courses = [
+            Course(setting, place, choice, order, stream)
+            for choice, order, stream in zip(choices, orders, streams, strict=True)
+        ]
+        answer = Answer(job=asker.job, head=head, courses=courses, record=record, samples=setting.request.n)
         try:
             await record.begun()
         except BaseException:
@@ -112,18 +106,35 @@ class Dispatch:
         return answer
 
     def _open(
-        self, asker: Asker, routed: tuple[ModelCard, Chosen], orders: Sequence[JobOrder], kept: Kept | None
+        self, asker: Asker, place: Place, orders: Sequence[JobOrder], kept: Kept | None
     ) -> tuple[list[JobStream], Record | KeptRecord]:
-        card, chosen = routed
-
         def record() -> Record:
             told = self._records, self._background
-            return Record(*told, job=asker.job, account=asker.account, model=card.model, chosen=chosen)
+            return Record(*told, job=asker.job, account=asker.account, model=place.card.model, chosen=place.chosen)
 
         if kept is None:
             return self._submit(orders), record()
-        fixed = Fixed(job=asker.job, wall_time_s=asker.wall_time_s, card=card, chosen=chosen)
+        fixed = Fixed(job=asker.job, wall_time_s=asker.wall_time_s, card=place.card, chosen=place.chosen)
         return kept.open(fixed, orders, self._hub.submit, record)
+
+    def _setting(self, request: Request, kept: Kept | None, *, think: bool = False) -> Setting:
+        return Setting(
+            stays=kept is not None,
+            hub=self._hub,
+            router=self._router,
+            request=request,
+            limits=self._limits,
+            think=think,
+            upstream=self._upstream,
+        )
+
+    def _thinks(self, request: ChatRequest, place: Place) -> bool:
+        """Whether the think tool is offered: where it may be, and a larger model lives to answer it."""
+        allowed = may_think(request, place.card, place.chosen, self._limits.think_tiers)
+        return allowed and self._thinker_lives(place)
+
+    def _thinker_lives(self, place: Place) -> bool:
+        return self._router.thinker(self._hub.models(), place.chosen.tier, self._hub.monotonic()) is not None
 
     async def embeddings(self, request: EmbeddingsRequest, account: AccountId) -> Embedded:
         """The vectors of the inputs. Raises PoolError."""
@@ -137,12 +148,11 @@ class Dispatch:
         """The names beside the models' own that can be served now."""
         return self._router.pseudo(self._hub.models())
 
-    def _route(
-        self, request: ChatRequest | CompletionRequest, account: AccountId, kept: Kept | None
-    ) -> tuple[ModelCard, Chosen]:
+    def _place(self, request: Request, account: AccountId, kept: Kept | None) -> Place:
         if kept is not None and kept.fixed is not None:
-            return kept.fixed.card, kept.fixed.chosen
-        return self._router.route(request, self._hub.models(), account, self._hub.monotonic())
+            return Place(card=kept.fixed.card, chosen=kept.fixed.chosen)
+        card, chosen = self._router.route(request, self._hub.models(), account, self._hub.monotonic())
+        return Place(card=card, chosen=chosen)
 
     def _submit(self, orders: Sequence[JobOrder]) -> list[JobStream]:
         """All orders or none."""
@@ -169,8 +179,3 @@ class Dispatch:
     async def drain(self, timeout_s: float) -> None:
         """Wait for records still being written, at the pool's end."""
         await self._background.drain(timeout_s)
-
-
-def fingerprint(card: ModelCard) -> str:
-    """`system_fingerprint`: the model file's hash says which weights answer."""
-    return f"fp_{card.file_sha256[0][:10]}" if card.file_sha256 else "fp_unknown"

@@ -9,6 +9,7 @@ import jsonschema_rs
 from pool.dispatch.choice import ToolUse
 from pool.errors import InvalidRequest
 from pool.openai.types import Tool
+from pool.toolcalls import think_tool
 from pool.toolcalls.types import Tools
 
 
@@ -16,21 +17,26 @@ class _Validator(Protocol):
     def is_valid(self, instance: object) -> bool: ...
 
 
-def tool_use(tools: Sequence[Tool], *, parallel: bool, must: bool) -> ToolUse | None:
-    """How to read calls out of the answer, None without tools. Raises InvalidRequest for a strict schema that is none."""
-    if not tools:
+def tool_use(tools: Sequence[Tool], *, parallel: bool, must: bool, think: bool = False) -> ToolUse | None:
+    """How to read calls out of the answer, None without tools. Raises InvalidRequest for a strict schema that is none.
+
+    `think`: the pool's own tool is offered too; its calls are hidden from the client, whatever they look like.
+    """
+    if not tools and not think:
         return None
     schemas: Mapping[str, _Validator | None] = {tool.name: _validator(tool) if tool.strict else None for tool in tools}
 
     def accepts(name: str, arguments: str) -> bool:
+        if think and name == think_tool.NAME:
+            return True
         if name not in schemas:
             return False
         schema = schemas[name]
         return schema is None or schema.is_valid(json.loads(arguments))
 
-    return ToolUse(
-        tools=Tools(accepts=accepts, schemas={tool.name: _schema(tool) for tool in tools}), parallel=parallel, must=must
-    )
+    shown = {tool.name: _schema(tool) for tool in tools}
+    hidden = think_tool.NAME if think else ""
+    return ToolUse(tools=Tools(accepts=accepts, schemas=shown, hidden=hidden), parallel=parallel, must=must)
 
 
 def _schema(tool: Tool) -> Any:

@@ -17,7 +17,6 @@ HARMLESS: Mapping[str, type] = {
 ONLY: Mapping[str, tuple[object, ...]] = {
     "store": (False,),  # nothing is stored
     "service_tier": ("auto", "default"),  # there is one tier of service
-    "reasoning_effort": ("none",),  # how much a model reasons is up to its template
     "modalities": (["text"],),
 }
 
@@ -35,6 +34,17 @@ REFUSED_CHAT: Mapping[str, str] = {
 REFUSED_COMPLETION: Mapping[str, str] = {
     "suffix": "no model here fills in the middle.",
 }
+
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")  # OpenAI's API reference, reasoning_effort
+
+
+def parse_effort(fields: Fields, key: str) -> str:
+    """How much the model should reason, "" where nothing is said. The model's template decides what it can be told."""
+    effort = fields.string(key) or ""
+    if effort and effort not in EFFORTS:
+        fields.refuse(key, f"must be one of {', '.join(EFFORTS)}.", "unsupported_value")
+    return effort
 
 
 def check_harmless(fields: Fields) -> None:

@@ -2,7 +2,7 @@
 
 from iamine.ids import ModelId
 from pool.openai import sampling
-from pool.openai.accepted import HARMLESS, ONLY, REFUSED_CHAT, check_harmless
+from pool.openai.accepted import HARMLESS, ONLY, REFUSED_CHAT, check_harmless, parse_effort
 from pool.openai.fields import Fields, decode_object
 from pool.openai.tools import parse_format, parse_tools
 from pool.openai.turns import parse_messages
@@ -26,6 +26,7 @@ _KNOWN = (
         "top_logprobs",
         "response_format",
         "tools",
+        "reasoning_effort",
         "tool_choice",
         "parallel_tool_calls",
     }
@@ -59,6 +60,8 @@ def parse_chat(body: bytes, *, seed: int) -> ChatRequest:
         n=sampling.parse_choices(fields),
         stream=stream,
         include_usage=include_usage,
+        effort=parse_effort(fields, "reasoning_effort"),
+        think=fields.value.get("tool_choice") != "none",
     )
 
 

@@ -1,10 +1,12 @@
 """The events of a stream as bytes: what all chunks of an answer share is encoded once, not per token."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
+from iamine.ids import ModelId
 from iamine.wire.messages import TokenLogprob
 from pool.openai.logprobs import chat_logprobs, old_logprobs, text_length
 from pool.openai.objects import error_json, origin_json, usage_json
@@ -30,6 +32,20 @@ class Chunks:
     object: Literal["chat.completion.chunk", "text_completion"]
 
     def __init__(self, head: Head, *, include_usage: bool) -> None:
+        self._told = head
+        self._head = self._begin(head)
+        self._usage = b',"usage":null' if include_usage else b""
+        self._tail = b"]" + self._usage + b"}\n\n"
+        self._open: dict[int, bytes] = {}
+
+    def moved(self, choice: int, model: ModelId, fingerprint: str) -> None:
+        """From here on the choice's chunks name another model; what is told of the whole answer names choice 0's."""
+        head = self._begin(replace(self._told, model=model, fingerprint=fingerprint))
+        self._open[choice] = head + b'{"index":%d,' % choice
+        if choice == 0:
+            self._head = head
+
+    def _begin(self, head: Head) -> bytes:
         fields = {
             "id": head.id,
             "object": self.object,
@@ -37,10 +53,7 @@ class Chunks:
             "model": head.model,
             "system_fingerprint": head.fingerprint,
         }
-        self._head = b"data: " + ENCODE(fields)[:-1] + b',"choices":['
-        self._usage = b',"usage":null' if include_usage else b""
-        self._tail = b"]" + self._usage + b"}\n\n"
-        self._open: dict[int, bytes] = {}
+        return b"data: " + ENCODE(fields)[:-1] + b',"choices":['
 
     def _choice(self, index: int, body: bytes, rest: bytes) -> bytes:
         start = self._open.get(index)

@@ -42,11 +42,15 @@ def origin_json(origin: Origin) -> Json:
     segments: list[Json] = []
     for span in origin.spans:
         segment: Json = {"worker": span.worker, "from": span.start, "to": span.stop}
+        if span.model:
+            segment["model"] = span.model
         segments.append(segment | {"choice": span.choice} if several else segment)
     told: Json = {"job": origin.job, "model": origin.model, "segments": segments}
     if origin.chosen is not None:
         chosen = origin.chosen
         told |= {"tier": chosen.tier, "degraded": chosen.degraded, "reason": chosen.reason}
+    if origin.thoughts:
+        told["thinks"] = [asdict(thought) for thought in origin.thoughts]
     return told
 
 

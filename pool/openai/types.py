@@ -1,8 +1,9 @@
 """What clients ask for and what they are told, as frozen values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from iamine.ids import JobId, ModelId, WorkerId
+from iamine.manifest import Tier
 from iamine.wire.messages import Sampling, TokenLogprob
 
 Prompt = str | tuple[int, ...]
@@ -27,7 +28,8 @@ class ChatRequest:
 
     `messages` and `tools_json` are canonical OpenAI JSON for the model's template; `tools` are those the model may
     call (none with tool_choice "none"); with `must_call` a grammar makes the whole answer one call. `max_tokens` None:
-    as many as fit. `sampling.max_tokens` is filled in later.
+    as many as fit. `sampling.max_tokens` is filled in later. `think`: the pool's own think tool may be offered.
+    `effort`: how much the model should reason, "" for as much as it does by itself.
     """
 
     model: ModelId
@@ -41,6 +43,8 @@ class ChatRequest:
     n: int
     stream: bool
     include_usage: bool
+    think: bool = True
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,21 +93,37 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Tokens [start, stop) of a choice came from this worker."""
+    """Tokens [start, stop) of a choice came from this worker; `model` where it is not the answer's own."""
 
     worker: WorkerId
     start: int
     stop: int
     choice: int = 0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """A question that a larger model was asked meanwhile; `tokens` it wrote, `answered` if something came of it."""
+
+    model: ModelId
+    worker: WorkerId | None
+    tokens: int
+    answered: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """Which tier answers, whether it is below the asked one, and why this one, in a few words."""
+    """Which tier answers, whether it is below the `asked` one, and why this one, in a few words.
+
+    `named`: a model was asked for by its own name.
+    """
 
     tier: str
     degraded: bool
     reason: str
+    asked: Tier = field(default="micro", compare=False)
+    named: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +134,7 @@ class Origin:
     model: ModelId
     spans: tuple[Span, ...]
     chosen: Chosen | None = None
+    thoughts: tuple[Thought, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,17 @@ Part = str | Reasoning | ToolCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """`accepts(name, arguments)`: whether such a call may be told. `schemas`: each tool's parameters as JSON schema."""
+    """`accepts(name, arguments)`: whether such a call may be told. `schemas`: each tool's parameters as JSON schema.
+
+    `hidden` names a tool of the pool's own: a call of it is read, but is none of the client's and has no number.
+    """
 
     accepts: Accepts
     schemas: Mapping[str, Any] = field(default_factory=dict)
+    hidden: str = ""
 
 
+HIDDEN = -1  # the index of a call that no client is told of
 NO_TOOLS = Tools(accepts=lambda _name, _arguments: False)
 
 
@@ -65,11 +70,13 @@ class Calls:
         """The calls of (name, arguments as JSON text), or None when there is none or one of them may not be told."""
         if not wanted or not all(self.tools.accepts(name, arguments) for name, arguments in wanted):
             return None
-        first, self.count = self.count, self.count + len(wanted)
-        return [
-            ToolCall(index=index, id=call_id(self._job, index), name=name, arguments=arguments)
-            for index, (name, arguments) in enumerate(wanted, first)
-        ]
+        return [self._made(name, arguments) for name, arguments in wanted]
+
+    def _made(self, name: str, arguments: str) -> ToolCall:
+        if name == self.tools.hidden:
+            return ToolCall(index=HIDDEN, id="", name=name, arguments=arguments)
+        index, self.count = self.count, self.count + 1
+        return ToolCall(index=index, id=call_id(self._job, index), name=name, arguments=arguments)
 
 
 def call_id(job: JobId, index: int) -> str:

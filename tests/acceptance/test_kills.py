@@ -8,12 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import psutil
 import pytest
-from house import House, wait_for
+from house import House, free_port, wait_for
+from pools import start_pool
+from test_moving import counting
 
 MESSAGES: Any = [{"role": "user", "content": "count from 1 to 60"}]
 COUNTED = " ".join(str(number) for number in range(1, 61))
@@ -183,3 +187,31 @@ def test_a_client_that_leaves_frees_its_slot(house: House) -> None:
     wait_for(lambda: house.status()["running"] == 1, 5, "running")
     stream.response.close()
     wait_for(lambda: house.status()["running"] == 0, 5, "slot free")  # bench/disconnect.py measures how soon
+
+
+def test_without_a_database_running_answers_go_on_and_new_ones_wait_for_it(tmp_path: Path) -> None:
+    house = House(tmp_path / "house", free_port())
+    try:
+        start_pool(house, "database_wait_s = 3.0\n")
+        house.worker("slow", "--max-tps", "20")
+        house.wait_ready(workers=1)
+        stream = counting(house, "mote")
+        wait_for(lambda: stream.text.count(" ") > 3, 30, "an answer under way")
+        away = [postgres(house), *postgres(house).children(recursive=True)]
+        for process in away:
+            process.suspend()
+        began = time.monotonic()
+        refused = httpx.post(
+            f"{house.url}/v1/chat/completions", headers=house.headers, json={"model": "mote", "messages": MESSAGES}, timeout=60
+        )  # fmt: skip
+        assert (refused.status_code, refused.json()["error"]["type"]) == (503, "server_error")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert time.monotonic() - began < 20
+        stream.join(60)
+        assert (stream.lines[-1], stream.text) == ("data: [DONE]", COUNTED)
+        for process in away:
+            process.resume()
+        wait_for(house.is_ready, 30, "the database is back")
+        assert house.client().chat.completions.create(model="mote", messages=MESSAGES, max_tokens=5).choices
+    finally:
+        house.end()

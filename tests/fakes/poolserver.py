@@ -2,7 +2,7 @@
 
 import itertools
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,10 +10,12 @@ from sanic import Sanic
 
 from fakes.hub import FakeHub
 from fakes.records import FakeHealth, FakeKeys, FakeRecords
+from iamine.manifest import Tier
 from pool.api.attach import attach
 from pool.api.settings import Settings
 from pool.dispatch.jobs import Jobs, Told
 from pool.dispatch.keeper import Keeper
+from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch
 
 _names = itertools.count()
@@ -36,11 +38,15 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    settings: Settings | None = None, hub: FakeHub | None = None, keeper: Keeper | None = None
+    settings: Settings | None = None,
+    hub: FakeHub | None = None,
+    keeper: Keeper | None = None,
+    model_tiers: Mapping[str, Tier] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve until the block is left."""
     hub, records, health = hub or FakeHub(), FakeRecords(), FakeHealth()
-    dispatch = Dispatch(hub=hub, records=Told(records, hub), keeper=keeper)
+    routing = Routing(model_tiers=model_tiers or {})
+    dispatch = Dispatch(hub=hub, records=Told(records, hub), routing=routing, keeper=keeper)
     app = Sanic(f"fake_pool_{next(_names)}")
     jobs = Jobs(records, hub)
     attach(app, dispatch=dispatch, keys=FakeKeys(), hub=hub, jobs=jobs, health=health, settings=settings or Settings())

@@ -20,6 +20,7 @@ MAX_TOP_LOGPROBS = 20
 MAX_INPUTS = 2048  # OpenAI's limit
 MAX_BIASES = 1024
 REASONING = "<think>"  # ends the prompt where a template opens the reasoning itself: Qwen3.5, DeepSeek-R1
+REASONING_END = "</think>"
 NUMBER_BYTES = 14  # of one component of a vector in JSON
 
 Code = Literal["context_overflow", "bad_request", "bad_grammar", "bad_template", "prompt_mismatch"]
@@ -96,7 +97,10 @@ class Preparer:
                 return self._checked(job, self._completion_ids(job.work))
             rendered = self._rendered(job, job.work)
             # a user's own mark does not count: it has a seam in it
-            return self._checked(job, self._chat_ids(rendered), reasoning=rendered.rstrip().endswith(REASONING))
+            reasons = rendered.rstrip().endswith(REASONING)
+            if job.work.opening:
+                rendered, reasons = self._opened(rendered, job.work.opening, closes=reasons), False
+            return self._checked(job, self._chat_ids(rendered), reasoning=reasons)
         except (LlamaError, TooDeep) as error:
             raise Refused("bad_request", str(error)) from error
 
@@ -130,9 +134,13 @@ class Preparer:
         messages = [self._message(m) for m in _objects(work.messages, "messages")]
         tools = guard_all(_objects(work.tools, "tools"), self._markup.guard)
         try:
-            return self._template.render(messages, tools, job.now)
+            return self._template.render(messages, tools, job.now, work.effort)
         except TemplateFailed as error:
             raise Refused("bad_template", str(error)) from error
+
+    def _opened(self, rendered: str, opening: str, *, closes: bool) -> str:
+        """The prompt with the beginning of the answer behind it; reasoning that the template opened is over by then."""
+        return rendered + (f"\n{REASONING_END}\n\n" if closes else "") + str(guard_all(opening, self._markup.guard))
 
     def _chat_ids(self, rendered: str) -> list[int]:
         return self._with_bos([i for part in rendered.split(SEAM) for i in self._vocabulary.tokenize(part, special=True)])

@@ -90,15 +90,32 @@ class ChatTemplate:
         sandbox.globals["raise_exception"] = _raise
         self._tokens = {"bos_token": bos, "eos_token": eos}
         self.wants_argument_text = "arguments is string" in source
+        self._effort, self._switch = "reasoning_effort" in source, "enable_thinking" in source
         try:
             self._template = sandbox.from_string(source)
         except (TemplateError, RecursionError, MemoryError) as error:
             raise TemplateFailed(f"the chat template cannot be compiled: {error}") from error
 
-    def render(self, messages: Sequence[Any], tools: Sequence[Any], now: float) -> str:
+    def reasoning(self, effort: str) -> Mapping[str, Any]:
+        """The variables that make the model reason so much: by degrees (gpt-oss), or not at all (Qwen3).
+
+        Raises TemplateFailed for what this template cannot be told.
+        """
+        if not effort:
+            return {}
+        if effort == "none" and self._switch:
+            return {"enable_thinking": False}
+        if effort in ("low", "medium", "high") and self._effort:
+            return {"reasoning_effort": effort, "enable_thinking": True}
+        if effort in ("medium", "high") and self._switch:
+            return {"enable_thinking": True}
+        can = "'none', 'medium' or 'high'" if self._switch else "'low', 'medium' or 'high'" if self._effort else "nothing"
+        raise TemplateFailed(f"reasoning_effort '{effort}' cannot be told to this model; it takes {can}")
+
+    def render(self, messages: Sequence[Any], tools: Sequence[Any], now: float, effort: str = "") -> str:
         """The prompt's text, ready for the assistant's turn; `now` in seconds since 1970, shown as UTC.
 
-        Raises TemplateFailed, also when a limit was reached.
+        `effort`: see `reasoning`. Raises TemplateFailed, also when a limit was reached.
         """
         moment = datetime.fromtimestamp(now, tz=timezone.utc)
         values = {
@@ -106,6 +123,7 @@ class ChatTemplate:
             "tools": tools or None,
             "add_generation_prompt": True,
             "strftime_now": moment.strftime,
+            **self.reasoning(effort),
             **self._tokens,
         }
         try:

@@ -1,8 +1,9 @@
 """The events of a streamed message as bytes, in Anthropic's order."""
 
+from dataclasses import replace
 from typing import Literal
 
-from iamine.ids import JobId
+from iamine.ids import JobId, ModelId
 from pool.openai.anthropic.objects import anthropic_error, message_json, stopped, usage_json
 from pool.openai.chunks import ENCODE
 from pool.openai.objects import Json, origin_json
@@ -21,6 +22,10 @@ class MessageEvents:
     def opening(self, usage: Usage) -> bytes:
         """The message before it has any content; `usage` as known by now, the end tells it again."""
         return _event("message_start", message=message_json(self._job, self._head, usage)) + _event("ping")
+
+    def moved(self, model: ModelId) -> None:
+        """What is told from here on names another model."""
+        self._head = replace(self._head, model=model)
 
     def text(self, delta: str) -> bytes:
         """More text; the first opens a block."""

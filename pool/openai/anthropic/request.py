@@ -68,6 +68,7 @@ def parse_message(body: bytes, *, seed: int) -> ChatRequest:
         n=1,
         stream=fields.boolean("stream", False),
         include_usage=False,
+        think=(fields.inner("tool_choice") or fields).value.get("type") != "none",
     )
 
 

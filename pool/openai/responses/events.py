@@ -1,6 +1,8 @@
 """The events of a streamed response as bytes, in OpenAI's order, each with its sequence number."""
 
-from iamine.ids import JobId
+from dataclasses import replace
+
+from iamine.ids import JobId, ModelId
 from pool.openai.chunks import ENCODE
 from pool.openai.objects import Json, told_error
 from pool.openai.responses.objects import Numbered, call_item, ending, message_item, response_json, text_part
@@ -23,6 +25,10 @@ class ResponseEvents:
     def opening(self, _usage: Usage) -> bytes:
         """The response before it has any output."""
         return self._response("response.created") + self._response("response.in_progress")
+
+    def moved(self, model: ModelId) -> None:
+        """What is told from here on names another model."""
+        self._head = replace(self._head, model=model)
 
     def text(self, delta: str) -> bytes:
         """More text; the first opens a message."""

@@ -7,6 +7,7 @@ from typing import Any
 from iamine.ids import ModelId
 from iamine.wire.messages import Grammar
 from pool.openai import sampling
+from pool.openai.accepted import parse_effort
 from pool.openai.chat import MAX_MODEL_CHARACTERS
 from pool.openai.fields import Fields, Object, decode_object
 from pool.openai.responses.items import parse_input
@@ -14,7 +15,7 @@ from pool.openai.tools import Offered, ToolsAsked, format_kind, offer, read_func
 from pool.openai.types import ChatRequest, Tool
 
 # Chat's names of what its checks find wrong once the model is known, and this dialect's.
-PARAMS: Mapping[str, str] = {"messages": "input", "response_format": "text.format"}
+PARAMS: Mapping[str, str] = {"messages": "input", "response_format": "text.format", "reasoning_effort": "reasoning.effort"}
 
 # Accepted without effect: they cannot change an answer of this pool.
 _HARMLESS: Mapping[str, type] = {
@@ -62,6 +63,7 @@ _KNOWN = (
         "stream_options",
     }
 )
+_NO_SUMMARY = "reasoning is told as it is, or not at all."
 _INCLUDABLE = ("reasoning.encrypted_content",)  # clients ask for it by themselves; there is no reasoning to encrypt
 
 
@@ -98,6 +100,8 @@ def parse_responses(body: bytes, *, seed: int) -> ResponsesRequest:
         n=1,
         stream=stream,
         include_usage=False,
+        effort=parse_effort(fields.inner("reasoning") or Fields({}, "reasoning"), "effort"),
+        think=fields.value.get("tool_choice") != "none",
     )
     return ResponsesRequest(chat=chat, repeated=_repeated(fields, chat, offered, text))
 
@@ -115,9 +119,7 @@ def _check_labels(fields: Fields) -> None:
             fields.refuse(f"include[{index}]", "only 'reasoning.encrypted_content' is known here.", "unsupported_value")
     reasoning = fields.inner("reasoning")
     if reasoning is not None:
-        reasoning.only({"effort"}, {"summary": "no model here reasons yet.", "generate_summary": "no model here reasons yet."})
-        if reasoning.string("effort") not in (None, "none"):
-            reasoning.refuse("effort", "only 'none' is supported here: no model reasons yet.", "unsupported_value")
+        reasoning.only({"effort"}, {"summary": _NO_SUMMARY, "generate_summary": _NO_SUMMARY})
     metadata = fields.inner("metadata") or Fields({}, "metadata")
     for key in metadata.value:
         metadata.string(key)
@@ -178,6 +180,7 @@ def _repeated(fields: Fields, chat: ChatRequest, offered: Offered, text: Fields)
         "metadata": fields.value.get("metadata") or {},
         "parallel_tool_calls": chat.parallel_tool_calls,
         "prompt_cache_key": fields.string("prompt_cache_key"),
+        "reasoning": {"effort": chat.effort or None, "summary": None},
         "safety_identifier": fields.string("safety_identifier"),
         "temperature": chat.sampling.temperature,
         "text": {"format": text.value.get("format") or {"type": "text"}},

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pool.config import ConfigError, PoolConfig, load
+from iamine.manifest import TIERS
+from pool.config import ConfigError, PoolConfig, convert, load, upstream_key
 from pool.routing.tiers import NAMES
 
 ENVIRON = {"HOME": "/h"}
@@ -102,3 +103,24 @@ def test_a_table_of_aliases_replaces_the_default_one(tmp_path: Path) -> None:
 
 def test_every_default_alias_names_a_tier() -> None:
     assert set(load(None, {}, ENVIRON).aliases.values()) <= set(NAMES)
+
+
+def test_an_upstream_provider_needs_an_address_a_model_and_a_key_that_can_be_read(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret\n")
+    good = {"url": "https://provider.example/v1", "model": "m"}
+    assert upstream_key(convert({"upstream": good | {"api_key_file": str(key)}}, "here").upstream) == "secret"
+    assert upstream_key(convert({"upstream": good}, "here").upstream) == ""
+    assert upstream_key(convert({"upstream": {"url": good["url"], "models": dict.fromkeys(TIERS, "m")}}, "here").upstream) == ""
+    for bad in (
+        {"url": "provider"},
+        {"model": ""},
+        {"model": "", "models": {"large": "m"}},
+        {"api_key_file": str(tmp_path / "no")},
+    ):
+        with pytest.raises(ConfigError) as caught:
+            upstream_key(convert({"upstream": good | bad}, "here").upstream)
+        assert caught.value.hint
+    with pytest.raises(ConfigError, match="upstream"):
+        convert({"upstream": {"uri": "x"}}, "here")
+    assert not convert({}, "here").upstream.url, "off by default"

@@ -63,7 +63,7 @@ OFFERS = st.builds(
 )
 STEPS = st.builds(SequenceStep, job=JOBS, epoch=COUNTS, index=COUNTS, ids=IDS, text=TEXTS)
 WORK = st.one_of(
-    st.builds(ChatWork, messages=st.just(msgspec.Raw(b'[{"role":"user","content":"hi"}]'))),
+    st.builds(ChatWork, messages=st.just(msgspec.Raw(b'[{"role":"user","content":"hi"}]')), opening=TEXTS, effort=TEXTS),
     st.builds(CompletionWork, prompt=TEXTS | IDS),
     st.builds(EmbeddingWork, inputs=st.lists(TEXTS, max_size=3).map(tuple)),
 )

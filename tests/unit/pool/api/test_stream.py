@@ -5,13 +5,13 @@ import json
 from typing import Any
 
 import httpx
-from fakes.hub import WORKER, answering, ended
+from fakes.hub import WORKER, FakeHub, answering, card, ended
 from fakes.poolserver import served
 from fakes.records import KEY
 
 from pool.api.settings import Settings
 from pool.errors import InvalidRequest
-from pool.routing.types import Begun, Delta, JobOrder, Prefilled
+from pool.routing.types import Begun, Delta, JobOrder, Prefilled, Queued
 
 BEGUN = Begun(worker=WORKER, epoch=1, prompt_tokens=7, cached_tokens=2)
 BODY = {"model": "mote", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
@@ -76,3 +76,74 @@ async def test_a_bad_grammar_is_a_status_though_a_worker_took_the_prompt() -> No
             pool.hub.script = lambda _order: [BEGUN, *answering("x")[1:]]
             good = await http.post("/v1/chat/completions", json=body)
             assert good.text.endswith("data: [DONE]\n\n")
+
+
+async def test_a_move_before_the_first_byte_and_a_thought_are_told_as_comments() -> None:
+    asks = '<tool_call>{"name": "think", "arguments": {"question": "Why?"}}</tool_call>'
+    hub = FakeHub(cards=(card("mini"), card("big")))
+    gate = asyncio.Event()
+
+    def script(order: JobOrder) -> Any:
+        if order.model == "big":
+            asyncio.get_running_loop().call_later(0.1, gate.set)
+            return [gate, *answering("Because.")]
+        return answering("So." if b"Because." in bytes(order.work.messages) else asks)  # type: ignore[union-attr]
+
+    hub.script = script
+    async with served(Settings(comment_every_s=0.02), hub=hub, model_tiers={"big": "large"}) as pool:
+        async with httpx.AsyncClient(base_url=pool.url, headers={"authorization": f"Bearer {KEY}"}) as http:
+            reply = await http.post("/v1/chat/completions", json=BODY | {"model": "iamine-micro"})
+            off = await http.post(
+                "/v1/chat/completions",
+                json=BODY | {"model": "iamine-small", "stream": False},
+                headers={"x-iamine-think": "off"},
+            )
+            bad = await http.post("/v1/chat/completions", json=BODY, headers={"x-iamine-think": "maybe"})
+        await pool.dispatch.drain(1.0)
+    lines = [line for line in reply.text.split("\n\n") if line]
+    assert lines.count(": think model=big") >= 2
+    chunks = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    assert "".join(one["choices"][0]["delta"].get("content") or "" for one in chunks) == "So."
+    assert chunks[-1]["x_iamine"]["thinks"] == [{"model": "big", "worker": WORKER, "tokens": 1, "answered": True}]
+    assert (off.status_code, bad.status_code, bad.json()["error"]["param"]) == (200, 400, "x-iamine-think")
+
+
+async def test_a_stream_that_moves_names_the_new_model_and_says_why() -> None:
+    class Clock(FakeHub):
+        def monotonic(self) -> float:
+            self.now += 1.0
+            return self.now
+
+    hub = Clock(cards=(card("mini"), card("big")))
+
+    def script(order: JobOrder) -> Any:
+        if order.model == "big":
+            return answering("Hi")
+        hub.cards = (card("mini", workers=0), card("big"))
+        return [Queued(position=1, estimate_s=None)] * 2 + [asyncio.Event()]
+
+    hub.script = script
+    for path, body in (
+        ("/v1/chat/completions", BODY | {"model": "mini"}),
+        ("/v1/messages", BODY | {"model": "mini", "max_tokens": 9}),
+        ("/v1/responses", {"model": "mini", "input": "Hello", "stream": True}),
+    ):
+        hub.cards = (card("mini"), card("big"))
+        async with (
+            served(hub=hub) as pool,
+            httpx.AsyncClient(base_url=pool.url, headers={"authorization": f"Bearer {KEY}"}) as http,
+        ):
+            reply = await http.post(path, json=body)
+            await pool.dispatch.drain(1.0)
+        assert ": moved model=big tier=micro reason=no worker offers mini now" in reply.text
+        assert "Hi" in reply.text
+    first = await one_degraded()
+    assert ": degraded model=mini tier=micro reason=asked by tier; no large model for it now" in first
+
+
+async def one_degraded() -> str:
+    async with served(hub=FakeHub(cards=(card("mini"),))) as pool:
+        async with httpx.AsyncClient(base_url=pool.url, headers={"authorization": f"Bearer {KEY}"}) as http:
+            reply = await http.post("/v1/chat/completions", json=BODY | {"model": "iamine-large"})
+        await pool.dispatch.drain(1.0)
+        return reply.text

@@ -7,6 +7,7 @@ import pytest
 from fakes.hub import card
 
 from iamine.ids import AccountId, JobId
+from iamine.wire.messages import ChatWork
 from pool.dispatch.orders import Asker, chat_orders, completion_orders, formats, name_param
 from pool.errors import AnswerLost, ContextTooLong, InvalidRequest
 from pool.openai.chat import parse_chat
@@ -70,3 +71,23 @@ def test_a_grammar_leaves_no_room_for_reasoning(fields: dict[str, Any], read: Fo
     body = {"model": "mote", "messages": [{"role": "user", "content": "Hello"}]} | fields
     request = parse_chat(json.dumps(body).encode(), seed=1)
     assert formats(request, card(tool_format="harmony", reasoning_format="harmony")) == read
+
+
+def test_effort_needs_a_model_that_reasons() -> None:
+    asker = Asker(job=JobId("j"), account=AccountId("a"), wall_time_s=0.0, deadline_s=0.0)
+
+    def effort(effort: str, reasoning: str) -> str:
+        body = {"model": "mote", "messages": [{"role": "user", "content": "Hi"}], "reasoning_effort": effort}
+        (order,) = chat_orders(parse_chat(json.dumps(body).encode(), seed=1), card(reasoning_format=reasoning), asker, 10)
+        assert isinstance(order.work, ChatWork)
+        return order.work.effort
+
+    assert (effort("none", ""), effort("none", "think"), effort("high", "think")) == ("", "none", "high")
+    with pytest.raises(InvalidRequest) as caught:
+        effort("high", "")
+    assert caught.value.param == "reasoning_effort"
+    body = {"model": "mote", "messages": [{"role": "user", "content": "Hi"}], "reasoning_effort": "low"}
+    (order,) = chat_orders(parse_chat(json.dumps(body).encode(), seed=1), card(reasoning_format="think"), asker, 10)
+    refusal = InvalidRequest("reasoning_effort 'low' cannot be told to this model")
+    name_param(refusal, order)
+    assert refusal.param == "reasoning_effort"

@@ -1,5 +1,7 @@
 """Wherever a client stopped, and however the answer is cut the second time: it gets the rest of the same text, or an error."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,7 +146,11 @@ def test_log_probabilities_go_with_their_bytes() -> None:
 
 def test_kinds_are_told_apart() -> None:
     crcs = set()
-    for delta in (content("add\0{}"), reasoning("add\0{}"), ChoiceDelta(choice=0, call=replace(CALL, arguments="{}"))):
+    for delta in (
+        content("add\0{}"),
+        reasoning("add\0{}"),
+        ChoiceDelta(choice=0, call=dataclasses.replace(CALL, arguments="{}")),
+    ):
         trace = Trace()
         trace.add(delta)
         crcs.add(trace.crc)

@@ -8,10 +8,11 @@ from fakes.hub import card
 
 from iamine.ids import AccountId, ModelId
 from pool.dispatch.route import Router, Routing
-from pool.errors import InvalidRequest, ModelNotFound, Unavailable
+from pool.errors import ContextTooLong, InvalidRequest, ModelNotFound
 from pool.openai.chat import parse_chat
 from pool.openai.completions import parse_completion
 from pool.openai.types import ChatRequest, CompletionRequest
+from pool.routing.fallback import Stay
 from pool.routing.types import ModelCard
 
 ANN = AccountId("acc_ann")
@@ -106,9 +107,8 @@ def test_tools_go_to_a_model_that_can_call_them() -> None:
     assert routed(chat("iamine-medium", tools=tools), MINI, mute)[:3] == ("mini", "micro", True)
 
 
-def test_without_any_worker_ever_it_is_a_503_and_an_unknown_name_a_404() -> None:
-    with pytest.raises(Unavailable):
-        routed(chat("iamine-auto"))
+def test_without_any_worker_ever_a_tier_waits_under_its_own_name_and_an_unknown_name_is_a_404() -> None:
+    assert routed(chat("iamine-auto")) == ("iamine-auto", "micro", False, "short talk")
     with pytest.raises(ModelNotFound):
         routed(chat("nobody"), MINI)
     with pytest.raises(ModelNotFound):
@@ -132,3 +132,68 @@ def test_the_names_that_can_be_served_now() -> None:
     assert [one.name for one in router.pseudo(cards)] == ["iamine-auto", "iamine-micro", "iamine-large"]
     assert router.pseudo(cards)[0].cards == (MINI, BIG)
     assert router.pseudo([]) == []
+
+
+def stay(model: str, *, wait_s: float | None = None, left_s: float = 90.0, named: bool = False) -> Stay:
+    return Stay(model=ModelId(model), wait_s=wait_s, left_s=left_s, named=named)
+
+
+def test_where_a_waiting_job_moves_and_how_that_is_told() -> None:
+    router, away = made(), card("mid", workers=0)
+    by_tier = router.route(chat("iamine-medium"), [MINI, MID], ANN, 0.0)[1]
+    moved = router.move(chat("iamine-medium"), [MINI, away], by_tier, stay("mid"), 0.0)
+    assert moved is not None
+    assert (moved[0].model, moved[1].degraded, moved[1].reason) == ("mini", True, "no worker offers mid now")
+    moved = router.move(chat("iamine-medium"), [MID, BIG], by_tier, stay("mid", wait_s=60.0), 0.0)
+    assert moved is not None
+    assert (moved[0].model, moved[1].degraded, moved[1].reason) == ("big", False, "the wait for mid was long")
+    by_name = router.route(chat("mid"), [MINI, MID], ANN, 0.0)[1]
+    assert router.move(chat("mid"), [MINI, away], by_name, stay("mid", named=True), 0.0) is not None
+    assert router.move(chat("mid", logit_bias={"7": 1}), [MINI, away], by_name, stay("mid", named=True), 0.0) is None
+    assert made(substitute=False).move(chat("mid"), [MINI, away], by_name, stay("mid", named=True), 0.0) is None
+    assert router.move(completion("mid"), [MINI, away], by_name, stay("mid", named=True), 0.0) is None
+
+
+def test_who_goes_on_from_a_text() -> None:
+    router = made()
+    chosen = router.route(chat("iamine-medium"), [MINI, MID], ANN, 0.0)[1]
+
+    def heir(*cards: ModelCard, request: Any = None, tools: bool = False) -> str | None:
+        found = router.heir(request or chat("iamine-medium"), cards, chosen, ModelId("mid"), tools=tools)
+        return None if found is None else found[0].model
+
+    assert heir(MINI, MID, BIG) == "big"
+    assert heir(MINI, card("big", workers=0)) == "mini"
+    assert heir(MID) is None
+    assert heir(card("big", tool_format="harmony")) is None
+    assert (heir(card("big", tool_format="")), heir(card("big", tool_format=""), tools=True)) == ("big", None)
+    assert heir(BIG, request=completion("iamine-medium")) is None
+
+
+def test_who_holds_a_longer_prompt() -> None:
+    router, long = made(), card("big", context_tokens=9000, workers=0)
+    chosen = router.route(chat("iamine-micro"), [MINI], ANN, 0.0)[1]
+    found = router.roomier(chat("iamine-micro"), [MINI, long], chosen, MINI.context_tokens)
+    assert found is not None and found[0] is long
+    assert router.roomier(chat("iamine-micro"), [MINI, BIG], chosen, MINI.context_tokens) is None
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    mute = card("big", context_tokens=9000, tool_format="")
+    assert router.roomier(chat("iamine-micro", tools=tools), [MINI, mute], chosen, MINI.context_tokens) is None
+    by_name = router.route(chat("mini"), [MINI], ANN, 0.0)[1]
+    assert made(substitute=False).roomier(chat("mini"), [MINI, long], by_name, MINI.context_tokens) is None
+
+
+def test_effort_goes_to_a_model_that_reasons() -> None:
+    reasons = card("big", reasoning_format="think")
+    assert routed(chat("iamine-micro", reasoning_effort="high"), MINI, reasons)[0] == "big"
+    assert routed(chat("iamine-micro", reasoning_effort="none"), MINI, reasons)[0] == "mini"
+    assert routed(chat("iamine-micro", reasoning_effort="high"), MINI)[0] == "mini", "to be refused by name"
+
+
+def test_what_no_known_model_can_hold_is_refused_at_once() -> None:
+    long = "x" * (MINI.context_tokens * 256)
+    for request, param in ((chat("iamine-auto", long), "messages"), (completion("mini", long), "prompt")):
+        with pytest.raises(ContextTooLong) as caught:
+            routed(request, MINI, card("mid", workers=0))
+        assert caught.value.param == param
+    assert routed(chat("iamine-auto", long), MINI, card("big", workers=0, context_tokens=10**6))[0] == "big", "it is waited for"

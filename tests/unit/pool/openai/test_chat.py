@@ -99,7 +99,6 @@ def test_either_name_of_max_tokens_counts() -> None:
         ("store", False),
         ("service_tier", "auto"),
         ("service_tier", "default"),
-        ("reasoning_effort", "none"),
         ("modalities", ["text"]),
         ("audio", None),
         ("tools", []),
@@ -127,7 +126,7 @@ def test_what_has_no_effect_here_changes_nothing(param: str, value: object) -> N
         ("store", True),
         ("store", 0),
         ("service_tier", "flex"),
-        ("reasoning_effort", "low"),
+        ("reasoning_effort", "much"),
         ("modalities", ["text", "audio"]),
         ("audio", {"voice": "x"}),
         ("functions", []),
@@ -223,3 +222,8 @@ def test_anything_is_read_or_refused_by_a_path_that_begins_with_a_parameter(fiel
 def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         parse_chat(body, seed=0)
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh"])
+def test_how_much_to_reason_is_passed_on(effort: str) -> None:
+    assert parse(reasoning_effort=effort).effort == effort

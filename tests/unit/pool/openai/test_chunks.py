@@ -107,3 +107,15 @@ def test_comments_errors_and_the_end() -> None:
     (error,) = events(error_event(Unavailable("Nobody.")))
     assert error["error"]["message"] == "Nobody."
     assert DONE == b"data: [DONE]\n\n"
+
+
+def test_a_choice_that_moved_names_its_model_from_there_on() -> None:
+    for chunks in (ChatChunks(HEAD, include_usage=True), TextChunks(HEAD, include_usage=True)):
+        before = chunks.content(0, "a", ()) + chunks.content(1, "a", ())
+        chunks.moved(1, ModelId("big"), "fp_2")
+        second = chunks.content(0, "b", ()) + chunks.content(1, "b", ())
+        chunks.moved(0, ModelId("big"), "fp_2")
+        after = chunks.finish(0, "stop") + chunks.usage(USAGE, ORIGIN)
+        told = events(before + second + after)
+        assert [one["model"] for one in told] == ["m", "m", "m", "big", "big", "big"]
+        assert [one["system_fingerprint"] for one in told[-2:]] == ["fp_2", "fp_2"]

@@ -20,7 +20,7 @@ from pool.openai.objects import (
     text_completion,
     to_json,
 )
-from pool.openai.types import Choice, Chosen, Head, Origin, Span, ToolCall, Usage
+from pool.openai.types import Choice, Chosen, Head, Origin, Span, Thought, ToolCall, Usage
 
 HEAD = Head(id="chatcmpl-1", model=ModelId("m"), created=1, fingerprint="fp_1")
 ORIGIN = Origin(job=JobId("job_1"), model=ModelId("m"), spans=())
@@ -110,3 +110,14 @@ def test_an_answers_tier_is_told() -> None:
     chosen = Chosen(tier="micro", degraded=True, reason="why")
     told = origin_json(Origin(job=JobId("j"), model=ModelId("m"), spans=(), chosen=chosen))
     assert told == {"job": "j", "model": "m", "segments": [], "tier": "micro", "degraded": True, "reason": "why"}
+
+
+def test_where_several_models_worked_each_is_named() -> None:
+    spans = (
+        Span(worker=WorkerId("a"), start=0, stop=2, model="small"),
+        Span(worker=WorkerId("b"), start=2, stop=3),
+    )
+    thought = Thought(model=ModelId("big"), worker=WorkerId("c"), tokens=4, answered=True)
+    told = origin_json(Origin(job=JobId("job_1"), model=ModelId("m"), spans=spans, thoughts=(thought,)))
+    assert told["segments"] == [{"worker": "a", "from": 0, "to": 2, "model": "small"}, {"worker": "b", "from": 2, "to": 3}]
+    assert told["thinks"] == [{"model": "big", "worker": "c", "tokens": 4, "answered": True}]

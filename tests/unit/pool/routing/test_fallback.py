@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from iamine.ids import ModelId
 from iamine.manifest import TIERS, Tier
-from pool.routing.fallback import Candidate, degraded, order, pick
+from pool.routing.fallback import Candidate, Stay, above, degraded, move, order, pick
 from pool.routing.types import ModelCard
 
 
@@ -90,3 +90,68 @@ def test_degraded_is_below_what_was_asked() -> None:
     assert degraded("small", "micro")
     assert not degraded("small", "small")
     assert not degraded("small", "large")
+
+
+def moved(
+    *candidates: Candidate, at: str = "s", wait_s: float | None = None, left_s: float = 90.0, named: bool = False,
+    tokens: int = 10, tools: bool = False,
+) -> str | None:  # fmt: skip
+    stay = Stay(model=ModelId(at), wait_s=wait_s, left_s=left_s, named=named)
+    found = move(candidates, stay, "small", "micro", prompt_tokens=tokens, tools=tools)
+    return None if found is None else found.card.model
+
+
+def test_a_job_leaves_a_model_that_nobody_serves_for_one_that_lives() -> None:
+    gone = one("s", "small", 0)
+    assert moved(gone, one("l", "large")) == "l"
+    assert moved(gone, one("l", "large"), named=True) == "l"
+    assert moved(one("l", "large")) == "l", "forgotten by now"
+    assert moved(gone, one("m", "micro"), one("l", "large", 0)) == "m"
+    assert moved(gone, one("l", "large", 0)) is None
+    assert moved() is None
+
+
+def test_it_never_leaves_for_one_that_cannot_take_it() -> None:
+    gone = one("s", "small", 0, context=5)
+    assert moved(gone, one("l", "large", context=9)) is None
+    assert moved(one("s", "small", 0, tools=False), one("l", "large", tools=False), tools=True) is None
+
+
+def test_a_long_wait_is_left_for_a_short_one_but_not_by_who_asked_for_this_very_model() -> None:
+    here = one("s", "small")
+    assert moved(here, one("l", "large"), wait_s=60.0) == "l"
+    assert moved(here, one("l", "large"), wait_s=None) == "l"
+    assert moved(here, one("l", "large"), wait_s=9.0) is None
+    assert moved(here, one("l", "large", wait_s=50.0), wait_s=60.0) is None
+    assert moved(here, one("l", "large", wait_s=None), wait_s=60.0) is None
+    assert moved(here, one("l", "large"), wait_s=60.0, named=True) is None
+
+
+def test_before_the_deadline_anything_is_better_than_nothing() -> None:
+    here = one("s", "small")
+    assert moved(here, one("l", "large"), wait_s=99.0, named=True) == "l"
+    assert moved(here, one("l", "large"), wait_s=20.0, left_s=9.0, named=True) == "l"
+    assert moved(here, one("l", "large", wait_s=50.0), wait_s=99.0, named=True) is None
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(TIERS), st.integers(0, 2), st.sampled_from([None, 0.0, 60.0])), max_size=5),
+    st.booleans(),
+)
+def test_whoever_moves_moves_to_the_living_and_then_stays(known: list[tuple[Tier, int, float | None]], named: bool) -> None:
+    candidates = [one(f"m{i}", tier, workers, wait_s=wait_s) for i, (tier, workers, wait_s) in enumerate(known)]
+    to = moved(*candidates, at="m0", wait_s=None, named=named)
+    if to is not None:
+        there = next(c for c in candidates if c.card.model == to)
+        assert there.card.workers and to != "m0"
+        assert moved(*candidates, at=to, wait_s=there.wait_s, named=named) is None
+
+
+def test_a_question_goes_to_the_largest_model_above_with_a_short_wait() -> None:
+    micro, small, large = one("m", "micro"), one("s", "small"), one("l", "large")
+    assert above([micro, small, large], "micro") is large
+    assert above([micro, small, one("l", "large", wait_s=60.0)], "micro") is small
+    assert above([micro, small, one("l", "large", 0), one("x", "xlarge", wait_s=None)], "micro") is small
+    assert above([micro, small, large], "large") is None
+    near, far = one("a", "large", wait_s=5.0), one("b", "large", wait_s=1.0)
+    assert above([near, far], "micro") is far

@@ -2,7 +2,7 @@
 
 from fakes.reading import JOB, call, new_calls
 
-from pool.toolcalls.types import NO_TOOLS, Calls, call_id
+from pool.toolcalls.types import HIDDEN, NO_TOOLS, Calls, Tools, call_id
 
 
 def test_a_calls_id_is_the_same_when_the_answer_is_read_again() -> None:
@@ -20,3 +20,11 @@ def test_calls_are_made_together_or_not_at_all() -> None:
 
 def test_without_tools_no_call_is_made() -> None:
     assert Calls(JOB, NO_TOOLS).made([("add", "{}")]) is None
+
+
+def test_a_hidden_call_has_no_number() -> None:
+    calls = Calls(JOB, Tools(accepts=lambda _name, _arguments: True, hidden="think"))
+    made = calls.made([("look", "{}"), ("think", "{}"), ("look", "{}")])
+    assert made is not None
+    assert [one.index for one in made] == [0, HIDDEN, 1]
+    assert calls.count == 2

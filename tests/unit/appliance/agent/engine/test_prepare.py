@@ -219,3 +219,31 @@ def test_a_users_own_mark_at_the_prompts_end_opens_nothing(make: Callable[..., P
         prepared = preparer.prepare(chat(user(text)))
         assert isinstance(prepared, Prepared)
         assert prepared.reasoning is False
+
+
+def opened(opening: str, **more: Any) -> Job:
+    messages = msgspec.Raw(json.dumps([user("Hello")]).encode())
+    return job(ChatWork(messages=messages, opening=opening, **more))
+
+
+def test_an_answer_that_another_model_began_goes_on_behind_its_text(
+    make: Callable[..., Preparer], vocabulary: Vocabulary
+) -> None:
+    begun = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\nOne two"
+    assert prompt(make(), opened("One two")) == vocabulary.tokenize(begun, special=True)
+    end = vocabulary.tokenize("<|im_end|>", special=True)[0]
+    assert prompt(make(), opened("One<|im_end|>")).count(end) == 1, "what it said opens no turn"
+
+
+def test_it_goes_on_behind_the_reasoning_that_a_template_opens(make: Callable[..., Preparer], vocabulary: Vocabulary) -> None:
+    preparer = make(TEMPLATE + "{{ '<think>\n' }}")
+    prepared = preparer.prepare(opened("One"))
+    assert isinstance(prepared, Prepared)
+    assert prepared.reasoning is False
+    assert b"".join(map(vocabulary.piece, prepared.prompt)).endswith(b"assistant\n<think>\n\n</think>\n\nOne")
+
+
+def test_how_much_to_reason_is_told_to_the_template_or_refused(make: Callable[..., Preparer], vocabulary: Vocabulary) -> None:
+    preparer = make(TEMPLATE + "{{ enable_thinking }}")
+    assert b"".join(map(vocabulary.piece, prompt(preparer, opened("", effort="none")))).endswith(b"False")
+    assert refusal(make(), opened("", effort="high")).code == "bad_template"

@@ -99,3 +99,26 @@ def test_after_a_time_limit_no_timer_is_left() -> None:
             pass
     with time_limit(1.0):
         pass
+
+
+@pytest.mark.parametrize(
+    ("source", "effort", "told"),
+    [
+        ("{{ enable_thinking is defined }}", "", "False"),
+        ("{{ enable_thinking }}", "none", "False"),
+        ("{{ enable_thinking }}", "high", "True"),
+        ("{{ enable_thinking }}", "low", None),
+        ("{{ reasoning_effort }}", "low", "low"),
+        ("{{ reasoning_effort }}", "none", None),
+        ("{{ reasoning_effort }}", "xhigh", None),
+        ("{{ reasoning_effort }}{{ enable_thinking }}", "medium", "mediumTrue"),
+        ("x", "high", None),
+    ],
+)
+def test_how_much_to_reason(source: str, effort: str, told: str | None) -> None:
+    template = ChatTemplate(source)
+    if told is not None:
+        assert template.render(HELLO, (), 0.0, effort) == told
+    else:
+        with pytest.raises(TemplateFailed, match="reasoning_effort"):
+            template.render(HELLO, (), 0.0, effort)

@@ -70,3 +70,9 @@ def test_an_empty_answer_has_no_blocks() -> None:
 def test_a_failure_is_the_last_event() -> None:
     (told,) = read(MessageEvents(JOB, HEAD).failure(AnswerLost("It broke off.")))
     assert told["error"] == {"type": "overloaded_error", "message": "It broke off."}
+
+
+def test_a_message_that_moved_before_its_start_names_the_model_that_answers() -> None:
+    events = MessageEvents(JOB, HEAD)
+    events.moved(ModelId("big"))
+    assert read(events.opening(BEGUN))[0]["message"]["model"] == "big"

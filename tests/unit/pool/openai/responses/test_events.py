@@ -104,3 +104,11 @@ def test_a_failure_is_told_by_itself_and_as_the_end(error: Exception, code: str)
     assert (told["type"], told["code"]) == ("error", code)
     assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
     assert failed["response"]["error"] == {"code": "server_error", "message": told["message"]}
+
+
+def test_a_response_that_moved_names_the_model_that_answered() -> None:
+    events = ResponseEvents(ASKED, JOB, HEAD)
+    told = events.opening(USAGE)
+    events.moved(ModelId("big"))
+    first, *_, last = read(told + events.text("Hi") + events.finish("stop", "", USAGE, ORIGIN))
+    assert (first["response"]["model"], last["response"]["model"]) == ("m", "big")

@@ -1,0 +1,1 @@
+"""Another OpenAI-compatible provider, asked when nobody in this pool can answer soon. Prompts leave the pool then."""
