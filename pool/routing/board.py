@@ -30,7 +30,7 @@ class JobRecord:
     order: JobOrder
     deadline_s: float
     progressed_at: float
-    history: History
+    history: History = field(init=False)
     state: JobState = JobState.QUEUED
     epoch: int = 0
     worker: WorkerId | None = None
@@ -58,16 +58,10 @@ class Board:
         self.histories = Histories()
         self.places = Places()
 
-    def enter(self, order: JobOrder, now: float) -> JobRecord:
+    def enter(self, record: JobRecord) -> None:
         """A new job joins its account's line."""
-        history = self.histories.begin(order.job, now)
-        record = JobRecord(
-            order=order, deadline_s=order.deadline_s, progressed_at=now, history=history, prefix=marks(order.work)
-        )
-        self.jobs[order.job] = record
-        self.counters.enter(order.account)
-        self._queue(order.model).push(order.job, order.account)
-        return record
+        self._admit(record)
+        self._queue(record.order.model).push(record.order.job, record.order.account)
 
     @property
     def queued(self) -> int:
@@ -177,6 +171,14 @@ class Board:
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
 
+    def _admit(self, record: JobRecord) -> None:
+        """The job is here from now on, and its account is active."""
+        order = record.order
+        self.jobs[order.job] = record
+        record.history = self.histories.begin(order.job, record.progressed_at)
+        record.prefix = marks(order.work)
+        self.counters.enter(order.account)
+
     def _queue(self, model: ModelId) -> FairQueue:
         if model not in self.queues:
             self.queues[model] = FairQueue(self.counters.key)
@@ -230,9 +232,9 @@ class Board:
         record.pledge = 0.0
         for queue in self.queues.values():
             queue.fell(record.order.account)
-        assert record.decision is not None, "a job that runs was decided on"
-        settle(record.decision, record.cost - record.charged)
-        record.decision = None
+        if record.decision is not None:
+            settle(record.decision, record.cost - record.charged)
+            record.decision = None
         if worker is None or not self.fleet.release(worker, record.order.job):
             return []
         return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]

@@ -139,7 +139,8 @@ class Scheduler:
 
     def on_job(self, order: JobOrder, now: float) -> list[Effect]:
         """A client wants an answer: it is sent at once or told to wait. A queue too long sheds a job of who floods it."""
-        record = self._board.enter(order, now)
+        record = JobRecord(order=order, deadline_s=order.deadline_s, progressed_at=now)
+        self._board.enter(record)
         effects = self._board.fill(order.model, now)
         if self._board.queued > self._max_queue and record.state is JobState.QUEUED:
             message = f"{self._max_queue} requests wait already, and no key has more of them than this one"
