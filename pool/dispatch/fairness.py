@@ -14,7 +14,7 @@ from pool.routing.kept import Owed
 log = logging.getLogger("iamine.pool.dispatch")
 
 KEEP_EVERY_S = 10.0
-SHARES_EVERY_S = 60.0
+SHARES_EVERY_ROUNDS = 6
 
 
 class Kept(Protocol):
@@ -51,9 +51,12 @@ class Usage:
 class Fairness:
     """Moves them between the scheduler's memory and the store. The database's absence never touches an answer."""
 
-    def __init__(self, *, fleet: Fleet, counters: Counters, kept: Kept, standing: Standing) -> None:
+    def __init__(
+        self, *, fleet: Fleet, counters: Counters, kept: Kept, standing: Standing, keep_every_s: float = KEEP_EVERY_S
+    ) -> None:
         self._fleet, self._counters = fleet, counters
         self._kept, self._standing = kept, standing
+        self._keep_every_s = keep_every_s
 
     async def begin(self) -> None:
         """At the pool's start. Raises: DatabaseAway."""
@@ -69,11 +72,14 @@ class Fairness:
         """For ever: keep, and work out the shares."""
         rounds = 0
         while True:
-            await asyncio.sleep(KEEP_EVERY_S)
+            await asyncio.sleep(self._keep_every_s)
             rounds += 1
-            await self.keep()
-            if rounds % round(SHARES_EVERY_S / KEEP_EVERY_S) == 0:
-                await self.share()
+            try:
+                await self.keep()
+                if rounds % SHARES_EVERY_ROUNDS == 0:
+                    await self.share()
+            except Exception as error:  # noqa: BLE001 - one bad row must not end the keeping of all others
+                log.error("what workers are owed could not be written: %s", type(error).__name__)
 
     async def keep(self) -> None:
         """Write what has changed; what could not be written is tried again the next time."""

@@ -31,7 +31,7 @@ class JobRecord:
     order: JobOrder
     deadline_s: float
     progressed_at: float
-    history: History
+    history: History = field(init=False)
     state: JobState = JobState.QUEUED
     epoch: int = 0
     worker: WorkerId | None = None
@@ -60,22 +60,14 @@ class Board:
         self.histories = Histories()
         self.places = Places()
 
-    def begin(self, order: JobOrder, now: float) -> JobRecord:
-        """A new job, in no line yet."""
-        history = self.histories.begin(order.job, now)
-        record = JobRecord(
-            order=order, deadline_s=order.deadline_s, progressed_at=now, history=history, prefix=marks(order.work)
-        )
-        self.jobs[order.job] = record
-        self.counters.enter(order.account)
-        return record
-
     def enter(self, record: JobRecord, *, front: bool = False) -> None:
-        """The job joins its account's line, or the front of all lines."""
+        """A new job joins its account's line, or the front of all lines."""
+        self._admit(record)
         self._queue(record.order.model).push(record.order.job, record.order.account, front=front)
 
     def adopt(self, record: JobRecord, holder: Holder, now: float) -> None:
         """A job is known again that its worker never gave up; its slot is taken already."""
+        self._admit(record)
         record.state = step(record.state, JobStep.DISPATCH)
         record.worker, record.epoch, record.file_sha256 = holder.worker, holder.epoch, holder.file_sha256
         record.history.sent(holder.worker, "held on to it while the pool was away", now)
@@ -188,6 +180,14 @@ class Board:
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
 
+    def _admit(self, record: JobRecord) -> None:
+        """The job is here from now on, and its account is active."""
+        order = record.order
+        self.jobs[order.job] = record
+        record.history = self.histories.begin(order.job, record.progressed_at)
+        record.prefix = marks(order.work)
+        self.counters.enter(order.account)
+
     def _queue(self, model: ModelId) -> FairQueue:
         if model not in self.queues:
             self.queues[model] = FairQueue(self.counters.key)
@@ -241,9 +241,9 @@ class Board:
         record.pledge = 0.0
         for queue in self.queues.values():
             queue.fell(record.order.account)
-        if record.decision is not None:  # an adopted job was decided on by the pool that was lost
+        if record.decision is not None:
             settle(record.decision, record.cost - record.charged)
-        record.decision = None
+            record.decision = None
         if worker is None or not self.fleet.release(worker, record.order.job):
             return []
         return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]

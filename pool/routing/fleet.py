@@ -136,8 +136,13 @@ class Fleet:
 
     def seat(self, state: WorkerState) -> None:
         """The worker can take more or less than before."""
-        for file, offer in state.offers.items():
-            index = self._indexes[offer.model]
+        for file in state.offers:
+            self._seat(state, file)
+
+    def _seat(self, state: WorkerState, file: str) -> None:
+        """So can one of its engines; a file that it has dropped meanwhile has no place."""
+        if file in state.offers:
+            index = self._indexes[state.offers[file].model]
             place = index.places[state.worker, file]
             index.seat(place, running=state.holds(file), backlog_tokens=state.backlog(file), usable=state.usable)
 
@@ -151,7 +156,7 @@ class Fleet:
         state.held[file_sha256] = state.holds(file_sha256) + 1
         state.unread[job] = unread_tokens
         state.served_at = now
-        self.seat(state)
+        self._seat(state, file_sha256)
 
     def read(self, worker: WorkerId, job: JobId) -> bool:
         """The job has tokens, so its prompt is read; true the first time it is told."""
@@ -159,7 +164,7 @@ class Fleet:
         if job not in state.unread:
             return False
         del state.unread[job]
-        self.seat(state)
+        self._seat(state, state.running[job])
         return True
 
     def release(self, worker: WorkerId, job: JobId) -> bool:
@@ -168,8 +173,9 @@ class Fleet:
         if state is None:
             return False
         state.unread.pop(job, None)
-        state.held[state.running.pop(job)] -= 1
-        self.seat(state)
+        file_sha256 = state.running.pop(job)
+        state.held[file_sha256] -= 1
+        self._seat(state, file_sha256)
         return True
 
     def offering(self, model: ModelId) -> Iterator[tuple[WorkerState, ModelOffer]]:

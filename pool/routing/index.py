@@ -17,6 +17,8 @@ from pool.routing.deficit import clamped
 from pool.routing.prefix import Holder
 from pool.routing.speeds import Pace, capacity, expected_wait_s, jobs_per_s, pace
 
+Member = tuple[int, WorkerId, "Place"]  # of a cell: the mark, the name for ties, the place
+
 
 class Place:
     """A worker with one file. Its deficit is kept here while it is in no cell, and by the cell's clock while it is in one."""
@@ -56,7 +58,7 @@ class Cell:
         self.write_s, self.read_s, self.backlog = pace.write_s, pace.read_s, pace.backlog_tokens
         self.clock_ns = 0
         self.capacity = 0.0
-        self.members: list[tuple[int, WorkerId, Place]] = []
+        self.members: list[Member] = []
         self.banded_at = -math.inf
 
     def __lt__(self, other: "Cell") -> bool:
@@ -74,11 +76,11 @@ class Cell:
         place.mark_ns, place.cell = -place.deficit_ns, None
         self.capacity = self.capacity - place.capacity if self.members else 0.0
 
-    def first(self, ask: Ask) -> Place | None:
+    def first(self, ask: Ask) -> Member | None:
         """The member with the largest deficit that may take the job."""
         if ask.file_sha256 not in ("", self.pace.file_sha256):
             return None
-        return next((place for _, _, place in self.members if may_take(place, ask)), None)
+        return next((member for member in self.members if may_take(member[2], ask)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +213,13 @@ class ModelIndex:
                 continue
             cells.append(cell)
             cell.banded_at = now
-            first = cell.members[0][2] if anybody else cell.first(ask)
+            first = cell.members[0] if anybody else cell.first(ask)
             assert first is not None, "a cell without anybody who may take the job is not near"
-            deficit_ns = cell.clock_ns - first.mark_ns
+            deficit_ns = cell.clock_ns - first[0]
             if deficit_ns < most:
                 continue
-            if chosen is None or deficit_ns > most or (wait_s, first.worker) < (chosen_wait_s, chosen.worker):
-                most, chosen_wait_s, chosen = deficit_ns, wait_s, first
+            if chosen is None or deficit_ns > most or (wait_s, first[1]) < (chosen_wait_s, chosen.worker):
+                most, chosen_wait_s, chosen = deficit_ns, wait_s, first[2]
         known = [one for one in known if one[0] <= limit_s]
         most = max([most, *(place.deficit_ns for _, _, place in known)])
         tied = [

@@ -132,7 +132,7 @@ class Scheduler:
 
     def on_job(self, order: JobOrder, now: float) -> list[Effect]:
         """A client wants an answer: it is sent at once or told to wait. A queue too long sheds a job of who floods it."""
-        record = self._board.begin(order, now)
+        record = JobRecord(order=order, deadline_s=order.deadline_s, progressed_at=now)
         if order.resumed is not None:
             return self._resume(record, order.resumed, now)
         self._board.enter(record)

@@ -12,6 +12,8 @@ from pool.routing.index import ModelIndex, Place
 LATELY_S = 60.0
 ROUND_TICKS = 20  # everybody is looked at once in so many ticks: 5 s at 4 ticks a second
 LEAST_A_TICK = 50
+TELL_EVERY_S = 5.0  # at most, to one worker
+WORTH_S = 60.0  # a deficit that moved by so much is told again
 
 StandingReason = Literal["idle", "turn", "slow", "not_ready", "draining"]
 
@@ -27,10 +29,8 @@ class Standing:
     text: str
 
 
-def standing(state: WorkerState, place: Place, index: ModelIndex, now: float) -> Standing | None:
-    """Why it has no job; None while it has one."""
-    if state.running:
-        return None
+def standing(state: WorkerState, place: Place, index: ModelIndex, now: float) -> Standing:
+    """Why a worker without a job has none."""
     reason = _reason(state, place, index, max(state.served_at, now - LATELY_S))
     model = place.offer.model
     texts: dict[StandingReason, str] = {
@@ -55,11 +55,17 @@ def _reason(state: WorkerState, place: Place, index: ModelIndex, since: float) -
     return "turn" if place.cell.banded_at > since else "slow"
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    at: float
+    standings: dict[ModelId, Standing]
+
+
 class Standings:
     """What was told to whom; a few workers are looked at each tick."""
 
     def __init__(self) -> None:
-        self._told: dict[WorkerId, dict[ModelId, StandingReason]] = {}
+        self._told: dict[WorkerId, _Told] = {}
         self._round: Iterator[WorkerState] = iter(())
 
     def news(self, fleet: Fleet, now: float) -> list[Standing]:
@@ -71,13 +77,23 @@ class Standings:
                 self._told = {worker: told for worker, told in self._told.items() if fleet.get(worker) is not None}
                 self._round = iter(fleet)
                 break
-            if fleet.get(state.worker) is state:
+            if fleet.get(state.worker) is state and not state.running:
                 found += self._news_of(state, fleet, now)
         return found
 
     def _news_of(self, state: WorkerState, fleet: Fleet, now: float) -> list[Standing]:
+        before = self._told.get(state.worker)
+        if before is not None and now - before.at < TELL_EVERY_S:
+            return []
         places = [(index, index.places[state.worker, file]) for file, index in fleet.indexes(state)]
-        now_told = [one for index, place in places if (one := standing(state, place, index, now)) is not None]
-        before = self._told.get(state.worker, {})
-        self._told[state.worker] = {one.model: one.reason for one in now_told}
-        return [one for one in now_told if before.get(one.model) != one.reason]
+        told = before.standings if before is not None else {}
+        news = [
+            one for index, place in places if _is_new(one := standing(state, place, index, now), told.get(place.offer.model))
+        ]
+        if news:
+            self._told[state.worker] = _Told(now, told | {one.model: one for one in news})
+        return news
+
+
+def _is_new(one: Standing, before: Standing | None) -> bool:
+    return before is None or before.reason != one.reason or abs(before.deficit_s - one.deficit_s) >= WORTH_S

@@ -1,13 +1,16 @@
 """Why an answer came from where it came: asked while it runs, after it was taken over, and after the pool's own restart."""
 
+import asyncio
 import signal
 from typing import Any
 
+import asyncpg
 import httpx
 from house import House, wait_for
 
 from iamine.ids import worker_id
 from iamine.keyfile import load_or_create
+from pool.store.cluster import read_dsn
 
 MESSAGES: Any = [{"role": "user", "content": "count from 1 to 60"}]
 
@@ -45,9 +48,27 @@ def test_a_job_tells_who_served_it_who_lost_it_and_why(house: House) -> None:
     assert told["id"] == origin["job"] and asked(house, origin["job"]).json() == told
     assert asked(house, job, Authorization="Bearer im_nobody").status_code == 401
     assert asked(house, "job_nobodys").status_code == 404
+    wait_for(lambda: kept(house, told["segments"]), 30, "what is owed and what was spent is written")
     house.find("iamine", "pool").send_signal(signal.SIGKILL)
     wait_for(lambda: house.is_ready(), 60, "the pool back")
     assert asked(house, job).json() == told
+
+
+def kept(house: House, segments: list[dict[str, Any]]) -> bool:
+    """The deficit of the one that left, which had served more than its share, and what the account was served."""
+
+    async def look() -> bool:
+        connection = await asyncpg.connect(read_dsn(house.data_dir))
+        try:
+            rows = await connection.fetch("SELECT worker, deficit_s FROM worker_deficit")
+            spent = await connection.fetchval("SELECT sum(cost) FROM account_spent")
+            counters = await connection.fetchval("SELECT count(*) FROM account_counter")
+        finally:
+            await connection.close()
+        owed = {row["worker"]: row["deficit_s"] for row in rows}
+        return owed.get(segments[0]["worker"], 0) < 0 and (spent or 0) >= 600 and counters == 1
+
+    return asyncio.run(look())
 
 
 def ended(house: House, job: str) -> dict[str, Any] | None:

@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant("a zombie is taken for a criminal", Edit(HUB, "self.tally.zombies += 1", 'raise OutOfOrder("a zombie")')),
     Mutant("a worker is not told that its job is gone", Edit(BOARD, "return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]", "return []")),
     Mutant("a client that leaves frees no slot", Edit(HUB, "self._perform(self._scheduler.on_cancel(job, self.monotonic()))", "pass")),
-    Mutant("a slot is never free again", Edit(FLEET, "state.held[state.running.pop(job)] -= 1", "pass")),
+    Mutant("a slot is never free again", Edit(FLEET, "self._seat(state, file_sha256)\n        return True", "return True")),
     Mutant("one key may have two sessions", Edit(HUB, "if older is not None:", "if False:")),
     Mutant("an old link's end ends the new one", Edit(HUB, "self._links.get(worker) is link", "worker in self._links")),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Fairness, proven on a virtual clock: between workers for an hour of mixed load, and between a flooder and the rest.
 
-FAIR_SEEDS (1 by default) is how many hours are played.
+IAMINE_FAIR_SEEDS (1 by default) is how many hours are played.
 """
 
 import os
@@ -13,7 +13,7 @@ from pool.routing.effects import Effect
 from pool.routing.scheduler import Scheduler
 
 HOUR_S = 3600.0
-SEEDS = range(int(os.environ.get("FAIR_SEEDS", "1")))
+SEEDS = range(int(os.environ.get("IAMINE_FAIR_SEEDS", "1")))
 
 
 def busy_hour(seed: int, *, workers: int = 50, seconds: float = HOUR_S, scheduler: Scheduler | None = None) -> FairWorld:

@@ -10,7 +10,7 @@ from iamine.wire.messages import ModelOffer
 from pool.dispatch.fairness import Fairness, Usage
 from pool.errors import Unavailable
 from pool.routing.choose import NS
-from pool.routing.counters import Counters, Spent
+from pool.routing.counters import TURN, Counters, Spent
 from pool.routing.fleet import Fleet
 from pool.routing.kept import Owed
 
@@ -113,3 +113,21 @@ async def test_a_write_that_is_cut_off_loses_nothing() -> None:
     kept.gate = None
     await room.keep()
     assert kept.costs == {A: 100.0}
+
+
+async def test_keeping_goes_on_after_whatever_goes_wrong() -> None:
+    kept, fleet, counters = FakeKept(), Fleet(), Counters()
+    kept.away = ValueError("not even an error of ours")  # type: ignore[assignment]
+    room = Fairness(fleet=fleet, counters=counters, kept=kept, standing=Usage(kept.spent), keep_every_s=0.0)
+    counters.enter(A)
+    counters.charge(A, 100.0, 0.0)
+    task = asyncio.create_task(room.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not kept.costs and not task.done()
+    kept.away = None
+    async with asyncio.timeout(20):
+        while counters.turn(A) == TURN:
+            await asyncio.sleep(0)
+    assert kept.costs == {A: 100.0} and counters.turn(A) == 2 * TURN, "and shares are worked out now and then"
+    task.cancel()

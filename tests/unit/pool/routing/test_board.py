@@ -2,7 +2,9 @@
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import CompletionWork, ModelOffer, Sampling
-from pool.routing.effects import Effect, Refuse, Send, Wait
+from pool.routing.board import Board, JobRecord
+from pool.routing.effects import CancelAt, Effect, Refuse, Send, Wait
+from pool.routing.lifecycle import JobStep
 from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder
 
@@ -73,3 +75,19 @@ def test_the_wait_is_nothing_with_a_free_slot_grows_with_the_queue_and_is_unknow
     ask(scheduler, "a2")
     second = scheduler.wait_s(M)
     assert first is not None and second == 2 * first > 0
+
+
+def test_a_job_that_a_worker_has_without_a_decision_settles_nothing() -> None:
+    board = Board()
+    board.fleet.join(W, (OFFER,), 0.0)
+    order = JobOrder(
+        job=JobId("a1"), account=AccountId("a"), model=M, work=CompletionWork(prompt="x"), sampling=Sampling(max_tokens=9),
+        wall_time_s=0.0, deadline_s=9.0,
+    )  # fmt: skip
+    record = JobRecord(order=order, deadline_s=9.0, progressed_at=0.0)
+    board.enter(record)
+    board.fill(M, 0.0)
+    record.decision = None
+    board.started(record, 5, 0)
+    assert board.end(record, JobStep.CANCEL, 1.0) == [CancelAt(worker=W, job=JobId("a1"), epoch=1)]
+    assert board.fleet.owed() == ()

@@ -2,6 +2,7 @@
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import CompletionWork, ModelOffer, Sampling
+from pool.routing.choose import NS
 from pool.routing.effects import Inform
 from pool.routing.fleet import Fleet
 from pool.routing.patience import Patience
@@ -37,16 +38,21 @@ def test_why_there_is_no_job_is_told_once_and_again_when_it_changes() -> None:
     for name, rate in (("a", 50.0), ("b", 50.0), ("slow", 1.0)):
         scheduler.on_worker(WorkerId(name), (offer(rate),), 0.0)
     assert told(scheduler, 1.0) == {"a": "idle", "b": "idle", "slow": "idle"}
-    assert told(scheduler, 2.0) == {}
-    ask(scheduler, "j", 3.0)
-    assert told(scheduler, 4.0) == {"b": "turn", "slow": "slow"}, "and the one that works knows it"
-    scheduler.on_cancel(JobId("j"), 5.0)
-    assert told(scheduler, 6.0) == {"a": "idle"}
-    scheduler.on_heartbeat(WorkerId("b"), False, 70.0)
-    scheduler.on_drain(WorkerId("slow"), 70.0)
-    assert told(scheduler, 71.0) == {"b": "not_ready", "slow": "draining"}
-    scheduler.on_heartbeat(WorkerId("b"), True, 72.0)
-    assert told(scheduler, 73.0) == {"b": "idle"}
+    assert told(scheduler, 9.0) == {}
+    ask(scheduler, "j", 10.0)
+    assert told(scheduler, 11.0) == {"b": "turn", "slow": "slow"}, "and the one that works knows it"
+    scheduler.on_cancel(JobId("j"), 12.0)
+    scheduler.on_drain(WorkerId("slow"), 12.0)
+    assert told(scheduler, 13.0) == {}, "a few seconds lie between"
+    assert told(scheduler, 17.0) == {"slow": "draining"}
+    scheduler.on_heartbeat(WorkerId("b"), False, 80.0)
+    assert told(scheduler, 81.0) == {"b": "not_ready"}
+    scheduler.on_heartbeat(WorkerId("b"), True, 90.0)
+    assert told(scheduler, 91.0) == {"b": "idle"}
+    scheduler.fleet.restore(WorkerId("b"), {"f": 59 * NS})
+    assert told(scheduler, 101.0) == {}
+    scheduler.fleet.restore(WorkerId("a"), {"f": 61 * NS})
+    assert told(scheduler, 111.0) == {"a": "idle"}, "what it is owed is told again when it has changed much"
 
 
 def test_it_is_said_in_words_with_what_is_owed() -> None:
