@@ -102,13 +102,12 @@ def greedy(**more: Any) -> dict[str, Any]:
     return {"model": "mote", "messages": COUNT, "temperature": 0, **more}
 
 
-def slow_house(house: House, workers: int = 1) -> House:
-    """Workers whose answers take seconds, so that a kill always hits them in the middle."""
+def slow_house(house: House, max_tps: int = 40) -> House:
+    """A worker whose answers take seconds, so that a kill always hits them in the middle."""
     house.workers = 0
     house.start()
-    for number in range(workers):
-        house.worker(f"slow{number}", "--max-tps", "40")
-    house.wait_ready(workers=workers)
+    house.worker("slow", "--max-tps", str(max_tps))
+    house.wait_ready(workers=1)
     return house
 
 
@@ -143,8 +142,8 @@ async def journal(house: House) -> list[str]:
     return [row for name in TABLES for row in await table(house, name)]
 
 
-async def test_a_killed_pools_clients_go_on_where_they_were(house: House) -> None:
-    slow_house(house)
+async def test_clients_go_on_where_they_were_when_the_pool_is_killed_twice(house: House) -> None:
+    slow_house(house, max_tps=15)
     named = [Reader(house, greedy()) for _ in range(CLIENTS)]
     nameless = Reader(house, greedy(), name=None)
     threads = under_way(named)
@@ -154,11 +153,16 @@ async def test_a_killed_pools_clients_go_on_where_they_were(house: House) -> Non
     kill_pool(house)
     lost.join(30)
     assert not nameless.done, "its connection broke"
+    first = min(reader.connections for reader in named)
+    had = [len(reader.text) for reader in named]
+    wait_for(lambda: all(r.errors or len(r.text) > had[i] for i, r in enumerate(named)), 60, f"they go on: {named}")
+    assert [(reader.errors, reader.done) for reader in named] == [([], False)] * CLIENTS
+    kill_pool(house)
     for thread in threads:
         thread.join(90)
     assert [reader.errors for reader in named] == [[]] * CLIENTS
     assert [reader.text for reader in named] == [COUNTED] * CLIENTS
-    assert all(reader.done and reader.connections >= 2 for reader in named)
+    assert all(reader.done and reader.connections >= first + 2 for reader in named)
     for reader in named:
         spans = reader.x_iamine["segments"]
         assert len(spans) == 1, spans
@@ -236,6 +240,13 @@ def test_a_connection_that_breaks_is_taken_up_again_and_an_answer_may_be_told_tw
     again.read()
     assert again.text == COUNTED
     assert again.x_iamine["job"] == reader.x_iamine["job"]
+    headers = {"Idempotency-Key": str(reader.name)}
+    sdk = shared.client().chat.completions.create(
+        model="mote", messages=COUNT, temperature=0, stream=True, extra_headers={"Idempotency-Key": str(uuid.uuid4())}
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in sdk if chunk.choices) == COUNTED
+    whole = httpx.post(f"{shared.url}/v1/chat/completions", json=greedy(), headers=shared.headers | headers, timeout=60)
+    assert whole.status_code == 422, "the plain form is another request"
 
 
 def test_a_key_belongs_to_one_request(shared: House) -> None:
