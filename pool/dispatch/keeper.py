@@ -131,6 +131,8 @@ class Keeper:
             for written in row.journal:
                 if written.job == job:
                     page = entries.read(box.open(written.sealed, _place(job, written.ordinal)))
+                    if page.offset > len(stream.events):
+                        raise SealBroken(f"a page of {job} is missing")
                     stream.standing = page.standing or stream.standing
                     stream.take(page.events[max(0, len(stream.events) - page.offset) :])
             kept.written[job] = len(stream.events)
@@ -256,7 +258,7 @@ class Keeper:
             rows: list[Progress] = []
             taken: list[tuple[Kept, JobId, int]] = []
             for kept in list(self._kept.values()):
-                if kept.running:
+                if kept.running and kept.known:
                     for stream in kept.streams.values():
                         self._gather(kept, stream, rows, taken)
             if rows:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,6 +65,12 @@ class House:
         """An answer that stops after so many tokens until the gate opens."""
         steps = answering(*texts)
         self.hub.script = lambda _order: [*steps[: 1 + after], self.gate, *steps[1 + after :]]
+
+    def in_two(self, *texts: str) -> asyncio.Event:
+        """An answer whose second token comes when told, and whose third one waits for the gate."""
+        steps, more = answering(*texts), asyncio.Event()
+        self.hub.script = lambda _order: [*steps[:2], more, steps[2], self.gate, *steps[3:]]
+        return more
 
     async def ask(self, one: Claim | None = None, *, n: int = 1, resumes: str | None = None) -> Answer:
         async def begin(kept: Kept) -> Answer:
@@ -322,6 +329,45 @@ async def test_what_was_written_twice_counts_once(house: House) -> None:
     assert await texts(await later.ask()) == ["a", "b", "c", "d"]
 
 
+async def test_nothing_is_written_of_an_answer_that_the_database_does_not_know_yet(house: House) -> None:
+    begin, gate = house.journals.begin, asyncio.Event()
+
+    async def slow(**fields: Any) -> bool:
+        await gate.wait()
+        return await begin(**fields)
+
+    house.journals.begin = slow  # type: ignore[method-assign]
+    more = house.in_two("a", "b", "c", "d")
+    asked = asyncio.create_task(house.ask())
+    while not house.hub.streams:
+        await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await house.keeper.write()
+    gate.set()
+    more.set()
+    assert await texts(await asked, 2) == ["a", "b"]
+    await house.keeper.write()
+    later = house.next()
+    later.hub.script = going_on
+    assert await texts(await later.ask()) == ["a", "b", "c", "d"]
+    assert later.hub.orders[0].resumed is not None and later.hub.orders[0].resumed.ids == (0, 1)
+
+
+async def test_a_journal_with_a_page_missing_is_not_gone_on_with(house: House) -> None:
+    more = house.in_two("a", "b", "c", "d")
+    answer = await house.ask()
+    for _ in range(2):
+        await texts(answer, 1)
+        await house.keeper.write()
+        more.set()
+    (one,) = house.journals.answers.values()
+    assert len(one.row.journal) == 2
+    one.row = replace(one.row, journal=one.row.journal[1:])
+    with pytest.raises(IdempotencyKeyUsed, match="cannot be read"):
+        await house.next().ask()
+
+
 async def test_workers_that_hold_it_are_waited_for_until_they_are_back() -> None:
     house = House()
     job = await lost(house)
@@ -360,7 +406,7 @@ async def test_another_key_finds_nothing_and_a_lost_beginning_is_told(house: Hou
 async def test_a_journal_that_does_not_open_is_told(house: House) -> None:
     await lost(house)
     (one,) = house.journals.answers.values()
-    one.row = type(one.row)(job=JobId("job_x"), body=one.row.body, over=False, sealed=one.row.sealed, jobs=(), journal=())
+    one.row = replace(one.row, job=JobId("job_x"))
     with pytest.raises(IdempotencyKeyUsed, match="cannot be read"):
         await house.next().ask()
 
