@@ -1,6 +1,7 @@
 """Kept answers: readers come and go, pools too; every one of them is told the same answer from its first event on."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from pool.dispatch.answer import Answer
 from pool.dispatch.events import AnswerEvent, ChoiceDelta, Done
 from pool.dispatch.keeper import Keeper, Keeping
 from pool.dispatch.kept import Claim, Kept
+from pool.dispatch.position import Place, Seek
 from pool.dispatch.service import Dispatch
 from pool.errors import DeadlineExceeded, IdempotencyKeyReused, IdempotencyKeyUsed, ResumeLost, Unavailable
 from pool.openai.types import CompletionRequest
@@ -51,7 +53,7 @@ class House:
         self.hub, self.records = FakeHub(), FakeRecords()
         self.held = FakeHeld(lambda: self.now)
         self.journals = journals or FakeJournals(lambda: self.now)
-        self.timers: list[Callable[[], None]] = []
+        self.timers: list[Callable[[], object]] = []
         self.keeper = Keeper(
             hub=self.held, journals=self.journals, keeping=keeping, later=lambda _s, act: self.timers.append(act)
         )
@@ -435,3 +437,74 @@ async def test_a_pool_that_stops_leaves_it_for_the_next_one(house: House) -> Non
     later = House(house.journals)
     later.hub.script = going_on
     assert await texts(await later.ask()) == ["a", "b", "c", "d"]
+
+
+# ---- any order of tokens, writes, breaks and kills --------------------------------------------------------------------------
+
+WORDS = [f" {number}" for number in range(16)]
+
+
+class Client:
+    """Reads an answer as one does who resumes: what it has is the text up to its last position."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.place: Place | None = None
+        self.job: str | None = None
+
+    async def read(self, house: House, spins: int) -> bool:
+        """One connection that breaks after a while; whether it was told the end."""
+        answer = await house.ask(resumes=self.job)
+        self.job = str(answer.job)
+        seek = Seek(self.place)
+        reading = asyncio.create_task(self._read(answer, seek))
+        for _ in range(spins):
+            await asyncio.sleep(0)
+        whole = reading.done()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        answer.close()
+        return whole and not reading.cancelled() and reading.exception() is None
+
+    async def _read(self, answer: Answer, seek: Seek) -> None:
+        async for event in answer:
+            if isinstance(event, ChoiceDelta):
+                _, new = seek.split(event, answer.tokens(0))
+                if new is not None:
+                    self.text += new.content
+                    self.place = Place(tokens=answer.tokens(0), crc=seek.trace.crc)
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_whatever_happens_the_text_is_the_same(seed: int) -> None:
+    draw = random.Random(seed)
+    client, journals = Client(), FakeJournals(lambda: 1000.0)
+    released = 0
+
+    def script(order: JobOrder) -> Sequence[Step]:
+        steps: list[Step] = [Begun(worker=WORKER, epoch=1, prompt_tokens=7, cached_tokens=2)]
+        at = len(order.resumed.ids) if order.resumed else 0
+        while at < len(WORDS):
+            size = draw.randint(1, min(4, len(WORDS) - at))
+            pause = asyncio.Event()
+            asyncio.get_running_loop().call_later(0.0002 * max(0, at + size - released), pause.set)
+            steps += [pause, Delta(index=at, ids=tuple(range(at, at + size)), text="".join(WORDS[at : at + size]))]
+            at += size
+        return [*steps, ended(len(WORDS))]
+
+    whole = False
+    for _ in range(200):
+        house = House(journals)
+        house.hub.script = script
+        await house.keeper.expect()
+        while not whole and draw.random() > 0.3:
+            whole = await client.read(house, draw.randint(1, 60))
+            if draw.random() > 0.4:
+                await house.keeper.write()
+            released = draw.randint(released, len(WORDS))
+        house.keeper.close()
+        for stream in house.hub.streams:
+            stream.cancel()
+        if whole:
+            break
+    assert whole and client.text == "".join(WORDS)
