@@ -257,8 +257,12 @@ class Keeper:
         """Write what is new, again and again; to be cancelled at the end."""
         while True:
             await asyncio.sleep(self.keeping.write_every_s)
-            with contextlib.suppress(PoolError):  # the database is away: what is new is written later
+            try:
                 await self.write()
+            except PoolError:
+                continue  # the database is away: what is new is written later
+            except Exception as error:  # noqa: BLE001 - the loop outlives whatever one round meets
+                log.error("a round of the journal failed: %s", type(error).__name__)
 
     async def write(self) -> None:
         """One round. Raises DatabaseAway."""

@@ -1,5 +1,6 @@
 """The pool dies by kill -9 in the middle of answers: clients that named their request go on where they were, token by token."""
 
+import asyncio
 import contextlib
 import json
 import threading
@@ -179,6 +180,36 @@ async def test_clients_go_on_where_they_were_when_the_pool_is_killed_twice(house
     house.wait_ready(workers=1)
     wait_for(lambda: house.status()["running"] == 0, 20, "no slot stays taken")
     assert await left(house) == [], "nothing is left of what was said"
+
+
+def test_a_pool_that_is_stopped_and_started_again_goes_on_too(house: House) -> None:
+    slow_house(house)
+    reader, plain = Reader(house, greedy()), str(uuid.uuid4())
+
+    def ask() -> httpx.Response:
+        headers = house.headers | {"Idempotency-Key": plain}
+        return httpx.post(f"{house.url}/v1/chat/completions", json=greedy(n=2), headers=headers, timeout=60)
+
+    told: list[httpx.Response] = []
+    threads = [threading.Thread(target=reader.read), threading.Thread(target=lambda: told.append(ask()))]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(reader.text) > 20, 30, "an answer under way")
+    assert house.process is not None
+    house.process.terminate()
+    for thread in threads:
+        thread.join(30)
+    assert house.process.wait(30) == 0
+    assert not reader.done and [error["code"] for error in reader.errors] == ["service_unavailable"]
+    assert [(one.status_code, "retry-after" in one.headers) for one in told] == [(503, True)]
+    reader.errors.clear()
+    house.start()
+    reader.read_on()
+    assert (reader.errors, reader.text) == ([], COUNTED)
+    answer = ask()
+    assert [choice["message"]["content"] for choice in answer.json()["choices"]] == [COUNTED] * 2
+    jobs = {row.split("|")[0] for row in asyncio.run(table(house, "job"))}
+    assert len(jobs) == 2, "the same jobs went on"
 
 
 async def test_with_the_worker_gone_too_another_one_writes_the_tail(house: House) -> None:
