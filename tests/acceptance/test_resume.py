@@ -250,6 +250,7 @@ async def test_nothing_in_the_database_can_be_read_and_the_journal_goes_with_the
     wait_for(lambda: all(reader.done for reader in readers), 30, "both are whole")
     assert await left(house) == []
     assert all("|True||" in row for row in await table(house, "kept_answer")), "only that the keys were used is known"
+    assert ["|iamine/" in row for row in await table(house, "worker")] == [True], "the worker's program is on record"
 
 
 @pytest.mark.parametrize("harm", ["hash", "job", "nonsense"])
