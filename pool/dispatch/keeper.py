@@ -26,7 +26,7 @@ from pool.routing.types import Standing
 log = logging.getLogger("iamine.pool.dispatch")
 
 Begin = Callable[[Kept], Awaitable[Answer]]
-Later = Callable[[float, Callable[[], None]], object]  # after so many seconds, do this
+Later = Callable[[float, Callable[[], object]], object]  # after so many seconds, do this
 LOOK_AGAIN_S = 0.05
 
 
@@ -35,16 +35,17 @@ class Keeping:
     """How long what is kept, in seconds.
 
     `hold_s`: workers go on without a pool. `grace_s`: a job goes on without its client. `replay_s`: a whole answer may be
-    told again, from memory only. `resume_s`: what a lost pool had written down waits for its client. `return_s`: from its
-    start on the pool waits for workers to come back before it begins their jobs again elsewhere.
-    `unattended`: jobs of one account that go on without a client.
+    told again, from memory only. `linger_s`: its journal stays after the last byte, which may not have reached the client.
+    `resume_s`: what a lost pool had written down waits for its client. `return_s`: from its start on the pool waits for
+    workers to come back before it begins their jobs again elsewhere. `unattended`: jobs of an account without a client.
     """
 
     hold_s: float = 60.0
     grace_s: float = 60.0
     replay_s: float = 60.0
+    linger_s: float = 2.0
     resume_s: float = 120.0
-    return_s: float = 10.0
+    return_s: float = 15.0
     write_every_s: float = 0.2
     touch_every_s: float = 30.0
     unattended: int = 16
@@ -63,6 +64,7 @@ class Keeper:
         self._kept: dict[bytes, Kept] = {}
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lingering: set[Kept] = set()
         self._closing = False
         self._return_by = hub.monotonic() + self.keeping.return_s
         self._touched_at = hub.monotonic()
@@ -131,6 +133,8 @@ class Keeper:
             for written in row.journal:
                 if written.job == job:
                     page = entries.read(box.open(written.sealed, _place(job, written.ordinal)))
+                    if page.offset > len(stream.events):
+                        raise SealBroken(f"a page of {job} is missing")
                     stream.standing = page.standing or stream.standing
                     stream.take(page.events[max(0, len(stream.events) - page.offset) :])
             kept.written[job] = len(stream.events)
@@ -217,7 +221,7 @@ class Keeper:
             del self._kept[kept.claim.tag]
 
     async def _ending(self, kept: Kept, end: End) -> None:
-        """The record first, then the journal's text goes; a complete answer's key is remembered without it."""
+        """The record first, then the journal's text; of a complete answer the key is remembered."""
         if kept.record is not None:
             await kept.record.finish(
                 end.status,
@@ -225,12 +229,18 @@ class Keeper:
                 completion_tokens=end.completion_tokens,
                 segments=end.segments,
             )
+        if end.status == "complete":
+            self._lingering.add(kept)
+            self._later(self.keeping.linger_s, lambda: self._soon(self._clear(kept, self._journals.over)))
+        else:
+            await self._clear(kept, self._journals.drop)
+
+    async def _clear(self, kept: Kept, clear: Callable[[JobId], Awaitable[None]]) -> None:
+        """Its text goes from the database."""
         async with self._writing:
+            self._lingering.discard(kept)
             try:
-                if end.status == "complete":
-                    await self._journals.over(kept.job)
-                else:
-                    await self._journals.drop(kept.job)
+                await clear(kept.job)
             except PoolError as error:
                 log.error("job %s: its journal stays until it expires: %s", kept.job, type(error).__name__)
 
@@ -247,16 +257,20 @@ class Keeper:
         """Write what is new, again and again; to be cancelled at the end."""
         while True:
             await asyncio.sleep(self.keeping.write_every_s)
-            with contextlib.suppress(PoolError):  # the database is away: what is new is written later
+            try:
                 await self.write()
+            except PoolError:
+                continue  # the database is away: what is new is written later
+            except Exception as error:  # noqa: BLE001 - the loop outlives whatever one round meets
+                log.error("a round of the journal failed: %s", type(error).__name__)
 
     async def write(self) -> None:
         """One round. Raises DatabaseAway."""
         async with self._writing:
             rows: list[Progress] = []
             taken: list[tuple[Kept, JobId, int]] = []
-            for kept in list(self._kept.values()):
-                if kept.running:
+            for kept in dict.fromkeys([*self._kept.values(), *self._lingering]):
+                if (kept.running or kept in self._lingering) and kept.known:
                     for stream in kept.streams.values():
                         self._gather(kept, stream, rows, taken)
             if rows:
@@ -311,6 +325,8 @@ class Keeper:
                 await self.write()
                 if self._tasks:
                     await asyncio.wait(self._tasks)
+                for kept in list(self._lingering):
+                    await self._clear(kept, self._journals.over)
 
     def _soon(self, work: "Awaitable[None]") -> "asyncio.Task[None]":
         task = asyncio.ensure_future(work)
@@ -325,7 +341,7 @@ class Keeper:
             task.exception()  # told to whoever waits for it
 
 
-def _call_later(delay_s: float, act: Callable[[], None]) -> object:
+def _call_later(delay_s: float, act: Callable[[], object]) -> object:
     return asyncio.get_running_loop().call_later(delay_s, act)
 
 

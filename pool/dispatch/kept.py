@@ -218,6 +218,12 @@ class Kept:
         """Whether it has begun and not ended."""
         return self.fixed is not None and not self.ended
 
+    @property
+    def known(self) -> bool:
+        """Whether the database knows it, so that more of it can be written: what came before that would be lost silently."""
+        begin = self._begin
+        return begin is None or (begin.done() and not begin.cancelled() and begin.exception() is None)
+
     def box(self) -> Box:
         """What seals and opens its journal."""
         if self._box is None:

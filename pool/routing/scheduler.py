@@ -316,7 +316,7 @@ class Scheduler:
         record.tokens, record.epoch_floor = len(resumed.ids), resumed.epoch + UNTOLD_EPOCHS
         record.template_sha256 = resumed.template_sha256
         if holder is not None and holder.has(record.tokens) and resumed.file_sha256 in ("", holder.file_sha256):
-            record.epoch_floor += holder.epoch
+            record.epoch_floor = max(resumed.epoch, holder.epoch) + UNTOLD_EPOCHS
             self._board.adopt(record, holder, now)
             return [Continue(worker=holder.worker, job=holder.job, epoch=holder.epoch, index=record.tokens)]
         effects = [] if holder is None else self._give_up(holder, now)

@@ -1,5 +1,6 @@
 """The pool dies by kill -9 in the middle of answers: clients that named their request go on where they were, token by token."""
 
+import asyncio
 import contextlib
 import json
 import threading
@@ -102,13 +103,12 @@ def greedy(**more: Any) -> dict[str, Any]:
     return {"model": "mote", "messages": COUNT, "temperature": 0, **more}
 
 
-def slow_house(house: House, workers: int = 1) -> House:
-    """Workers whose answers take seconds, so that a kill always hits them in the middle."""
+def slow_house(house: House, max_tps: int = 40) -> House:
+    """A worker whose answers take seconds, so that a kill always hits them in the middle."""
     house.workers = 0
     house.start()
-    for number in range(workers):
-        house.worker(f"slow{number}", "--max-tps", "40")
-    house.wait_ready(workers=workers)
+    house.worker("slow", "--max-tps", str(max_tps))
+    house.wait_ready(workers=1)
     return house
 
 
@@ -143,8 +143,17 @@ async def journal(house: House) -> list[str]:
     return [row for name in TABLES for row in await table(house, name)]
 
 
-async def test_a_killed_pools_clients_go_on_where_they_were(house: House) -> None:
-    slow_house(house)
+async def left(house: House) -> list[str]:
+    """What is still written of answers a while after their end."""
+    deadline = time.monotonic() + 20
+    rows = await table(house, "kept_job") + await table(house, "kept_journal")
+    while rows and time.monotonic() < deadline:
+        rows = await table(house, "kept_job") + await table(house, "kept_journal")
+    return rows
+
+
+async def test_clients_go_on_where_they_were_when_the_pool_is_killed_twice(house: House) -> None:
+    slow_house(house, max_tps=12)
     named = [Reader(house, greedy()) for _ in range(CLIENTS)]
     nameless = Reader(house, greedy(), name=None)
     threads = under_way(named)
@@ -154,19 +163,53 @@ async def test_a_killed_pools_clients_go_on_where_they_were(house: House) -> Non
     kill_pool(house)
     lost.join(30)
     assert not nameless.done, "its connection broke"
+    first = min(reader.connections for reader in named)
+    had = [len(reader.text) for reader in named]
+    wait_for(lambda: all(r.errors or len(r.text) > had[i] for i, r in enumerate(named)), 60, f"they go on: {named}")
+    kill_pool(house)
     for thread in threads:
         thread.join(90)
     assert [reader.errors for reader in named] == [[]] * CLIENTS
     assert [reader.text for reader in named] == [COUNTED] * CLIENTS
-    assert all(reader.done and reader.connections >= 2 for reader in named)
+    assert all(reader.done for reader in named) and max(reader.connections for reader in named) >= first + 1
     for reader in named:
         spans = reader.x_iamine["segments"]
         assert len(spans) == 1, spans
-    metrics = httpx.get(f"{house.url}/metrics", headers=house.headers).text
-    assert "iamine_hub_redispatched_total 0.0" in metrics, "the worker itself went on, and nothing was written twice"
+    told = (house.data_dir / "worker.out").read_text()
+    assert f"{CLIENTS} running jobs go on without the link" in told and "1 running jobs are given up" in told
+    house.wait_ready(workers=1)
     wait_for(lambda: house.status()["running"] == 0, 20, "no slot stays taken")
-    rows = await table(house, "kept_job") + await table(house, "kept_journal")
-    assert rows == [], "nothing is left of what was said"
+    assert await left(house) == [], "nothing is left of what was said"
+
+
+def test_a_pool_that_is_stopped_and_started_again_goes_on_too(house: House) -> None:
+    slow_house(house)
+    reader, plain = Reader(house, greedy()), str(uuid.uuid4())
+
+    def ask() -> httpx.Response:
+        headers = house.headers | {"Idempotency-Key": plain}
+        return httpx.post(f"{house.url}/v1/chat/completions", json=greedy(n=2), headers=headers, timeout=60)
+
+    told: list[httpx.Response] = []
+    threads = [threading.Thread(target=reader.read), threading.Thread(target=lambda: told.append(ask()))]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(reader.text) > 20, 30, "an answer under way")
+    assert house.process is not None
+    house.process.terminate()
+    for thread in threads:
+        thread.join(30)
+    assert house.process.wait(30) == 0
+    assert not reader.done and [error["code"] for error in reader.errors] == ["service_unavailable"]
+    assert [(one.status_code, "retry-after" in one.headers) for one in told] == [(503, True)]
+    reader.errors.clear()
+    house.start()
+    reader.read_on()
+    assert (reader.errors, reader.text) == ([], COUNTED)
+    answer = ask()
+    assert [choice["message"]["content"] for choice in answer.json()["choices"]] == [COUNTED] * 2
+    jobs = {row.split("|")[0] for row in asyncio.run(table(house, "job"))}
+    assert len(jobs) == 2, "the same jobs went on"
 
 
 async def test_with_the_worker_gone_too_another_one_writes_the_tail(house: House) -> None:
@@ -182,6 +225,7 @@ async def test_with_the_worker_gone_too_another_one_writes_the_tail(house: House
     thread.join(90)
     assert (reader.errors, reader.text, reader.done) == ([], COUNTED, True)
     assert len({span["worker"] for span in reader.x_iamine["segments"]}) == 2
+    house.wait_ready(workers=1)
     wait_for(lambda: house.status()["running"] == 0, 20, "no slot stays taken")
 
 
@@ -204,8 +248,9 @@ async def test_nothing_in_the_database_can_be_read_and_the_journal_goes_with_the
         thread.join(60)
     assert readers[1].text == COUNTED
     wait_for(lambda: all(reader.done for reader in readers), 30, "both are whole")
-    assert await table(house, "kept_journal") == [] == await table(house, "kept_job")
+    assert await left(house) == []
     assert all("|True||" in row for row in await table(house, "kept_answer")), "only that the keys were used is known"
+    assert ["|iamine/" in row for row in await table(house, "worker")] == [True], "the worker's program is on record"
 
 
 @pytest.mark.parametrize("harm", ["hash", "job", "nonsense"])
@@ -236,6 +281,13 @@ def test_a_connection_that_breaks_is_taken_up_again_and_an_answer_may_be_told_tw
     again.read()
     assert again.text == COUNTED
     assert again.x_iamine["job"] == reader.x_iamine["job"]
+    headers = {"Idempotency-Key": str(reader.name)}
+    sdk = shared.client().chat.completions.create(
+        model="mote", messages=COUNT, temperature=0, stream=True, extra_headers={"Idempotency-Key": str(uuid.uuid4())}
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in sdk if chunk.choices) == COUNTED
+    whole = httpx.post(f"{shared.url}/v1/chat/completions", json=greedy(), headers=shared.headers | headers, timeout=60)
+    assert whole.status_code == 422, "the plain form is another request"
 
 
 def test_a_key_belongs_to_one_request(shared: House) -> None:

@@ -110,6 +110,20 @@ async def test_a_chat_goes_on_after_any_of_its_ids(pool: Served, http: httpx.Asy
     assert len(pool.hub.orders) == more.get("n", 1)
 
 
+async def test_no_choices_end_is_lost_while_another_choice_is_still_searched(pool: Served, http: httpx.AsyncClient) -> None:
+    def script(order: JobOrder) -> list[Step]:
+        first, *rest = answering("a", "b", "c")(order)
+        return [first, rest[0], 0.2, *rest[1:]] if order.job.endswith(".0") else [first, *rest]
+
+    pool.hub.script = script
+    body = {"messages": HELLO, "n": 2}
+    whole = await events(http, "/v1/chat/completions", body, **{"idempotency-key": "k"})
+    for number, (name, _) in enumerate(whole):
+        if name:
+            rest = await events(http, "/v1/chat/completions", body, **{"idempotency-key": "k", "last-event-id": name})
+            assert added(deltas(whole[: number + 1]), deltas(rest)) == deltas(whole)
+
+
 async def test_reasoning_goes_on_too(pool: Served, http: httpx.AsyncClient) -> None:
     pool.hub.cards = (card(reasoning_format="think"),)
     pool.hub.script = answering("<think>", "let me", " see</think>", "an", "swer")

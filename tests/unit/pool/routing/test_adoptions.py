@@ -138,6 +138,14 @@ def test_when_its_holder_is_lost_later_it_moves_on_under_an_epoch_that_nobody_ha
     assert (send.worker, send.template_sha256) == (B, "old") and send.epoch > UNTOLD_EPOCHS
 
 
+def test_epochs_that_the_lost_pool_may_have_used_after_the_holders_are_left_out_too(scheduler: Scheduler) -> None:
+    scheduler.on_worker(B, (offer(),), 0.0, (held(1500),))
+    scheduler.on_job(order(resumed=had(3)), 1.0)
+    scheduler.on_worker(A, (offer(),), 1.0)
+    (send,) = sent(scheduler.on_worker_gone(B, 2.0))
+    assert send.epoch == 1500 + UNTOLD_EPOCHS + 1
+
+
 @pytest.mark.parametrize(
     ("one", "count"),
     [(held(tokens=2), 3), (Held(job=J, epoch=1, file_sha256="f", first=4, tokens=9), 3)],
