@@ -322,8 +322,9 @@ async def test_it_waits_for_its_own_model_inside_a_call_or_a_grammar(fields: Any
     assert bench.models == ["mini"]
 
 
-async def test_inside_reasoning_it_waits_too() -> None:
-    bench = moving([BEGUN, Delta(index=0, ids=(1,), text="<think>Hm"), *[WAITS] * 6, AnswerLost("gone")])
+@pytest.mark.parametrize("said", ["<think>Hm", "<think>Hm</think>"])
+async def test_inside_reasoning_and_right_behind_it_it_waits_too(said: str) -> None:
+    bench = moving([BEGUN, Delta(index=0, ids=(1,), text=said), *[WAITS] * 6, AnswerLost("gone")])
     bench.hub.cards = (card("mini", reasoning_format="think"), card("big"))
     with pytest.raises(AnswerLost):
         await bench.tell(chat())
