@@ -152,6 +152,8 @@ class Choice:
         """The content of this turn, where any model could go on from it: not inside reasoning or a call, nothing called yet."""
         if self._called or self._reader.reasoning or "harmony" in (self._formats.tool, self._formats.reasoning):
             return None
+        if self._reader.asides and not self._said:
+            return None
         if self._tools is not None and (self._tools.must or self._read != self._told_characters):
             return None
         return self.content

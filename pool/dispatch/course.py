@@ -211,8 +211,10 @@ class Course:
         if self._lost_at is None:
             self._lost_at = now
         patience_s = self._setting.limits.same_model_wait_s
-        cards = self._setting.hub.models()
-        if any(card.model == self._order.model and card.workers for card in cards):
+        own = next((card for card in self._setting.hub.models() if card.model == self._order.model), None)
+        if own is None:
+            patience_s = 0.0  # it waits for anybody
+        elif own.workers:
             patience_s *= BUSY_PATIENCE
         return now - self._lost_at >= patience_s and self._goes_on_from_text()
 
@@ -266,6 +268,7 @@ class Course:
 
     def _go_on(self, *, turn: bool = False, opening: str = "") -> None:
         """A further job of this choice; its id is its own, so that no frame of the one before counts for it."""
+        self._detour.cancel()
         self._stream.cancel()
         self._jobs += 1
         self._lost_at, self._away = None, False

@@ -3,11 +3,12 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from house import House, wait_for
+from house import House, free_port, wait_for
 from pools import named_worker, start_pool
 
 CONFIG = '[model_tiers]\nmote-large = "large"\n'
@@ -18,13 +19,18 @@ WEATHER: Any = {
 }
 
 
-@pytest.fixture
-def two(house: House) -> House:
-    start_pool(house, CONFIG)
-    house.worker("small")
-    named_worker(house, "mote-large")
-    house.wait_ready(workers=2)
-    return house
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One pool for all tests but the last; the one before it takes the large worker away."""
+    house = House(tmp_path_factory.mktemp("two"), free_port())
+    try:
+        start_pool(house, CONFIG)
+        house.worker("small")
+        named_worker(house, "mote-large")
+        house.wait_ready(workers=2)
+        yield house
+    finally:
+        house.end()
 
 
 def body(text: str, **more: Any) -> dict[str, Any]:

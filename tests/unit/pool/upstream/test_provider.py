@@ -151,3 +151,24 @@ async def test_a_provider_that_is_not_there_or_says_nothing_or_breaks_off() -> N
         stream = await provider.open(chat(), ModelId("mote"), seed=1)
         with pytest.raises(PoolError):
             _ = [event async for event in stream]
+
+
+async def test_a_job_that_moves_gives_up_the_attempt_under_way() -> None:
+    async with provided() as (theirs, provider):
+        theirs.hub.script = lambda _order: [asyncio.Event()]
+        hub, dispatch = ours(provider)
+
+        def script(order: JobOrder) -> list[Any]:
+            if order.model == "big":
+                return answering("Ours")
+            asyncio.get_running_loop().call_later(0.2, lambda: setattr(hub, "cards", (card("big"),)))
+            return [WAITS, WAITS, 0.4, WAITS, WAITS, asyncio.Event()]
+
+        hub.script = script
+        assert text(await asyncio.wait_for(told(dispatch), 5)) == "Ours"
+        assert hub.taken == 0
+        for _ in range(100):
+            if theirs.hub.taken == 0:
+                break
+            await asyncio.sleep(0.02)
+        assert theirs.hub.taken == 0, "hung up"
