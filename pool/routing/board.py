@@ -17,7 +17,10 @@ USUAL_OUTPUT_TOKENS = 256  # for estimates only, when a client asks for as much 
 
 @dataclass(slots=True)
 class JobRecord:
-    """A job that is not over. `file_sha256` is fixed by the first token; `losses` are the workers lost since progress."""
+    """A job that is not over. `file_sha256` is fixed by the first token; `losses` are the workers lost since progress.
+
+    `links_lost`: how many links with it were lost since progress; machines go for reasons of their own.
+    """
 
     order: JobOrder
     deadline_s: float
@@ -30,6 +33,7 @@ class JobRecord:
     tokens: int = 0
     begun: bool = False
     losses: list[WorkerId] = field(default_factory=list)
+    links_lost: int = 0
     least_context: int = 0
 
 

@@ -18,7 +18,10 @@ from pool.routing.types import JobOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long the pool waits for what, in seconds (stream.md), and how often a job may be lost without progress."""
+    """How long the pool waits for what, in seconds (stream.md), and how often a job may be lost without progress.
+
+    A lost link (`fruitless_links`) is hardly the job's fault; an engine that died or stalled over it may well be.
+    """
 
     beat_busy_s: float = 1.0
     beat_idle_s: float = 15.0
@@ -31,6 +34,7 @@ class Patience:
     late_tick_s: float = 1.0
     fruitless_workers: int = 2
     fruitless_losses: int = 3
+    fruitless_links: int = 6
 
 
 class Scheduler:
@@ -112,7 +116,8 @@ class Scheduler:
         state = self._board.fleet.leave(worker)
         effects: list[Effect] = []
         for job in state.running if state else ():
-            effects += self._lose(self._board.jobs[job], now)
+            self._board.jobs[job].links_lost += 1
+            effects += self._lose(self._board.jobs[job], now, blame=False)
         return effects
 
     # ---- jobs ---------------------------------------------------------------------------------------------------------
@@ -163,6 +168,7 @@ class Scheduler:
         record.tokens += count
         record.progressed_at = now
         record.losses.clear()
+        record.links_lost = 0
         return COUNTS
 
     def on_stepped(self, worker: WorkerId, now: float) -> None:
@@ -247,7 +253,8 @@ class Scheduler:
         if blame and record.worker is not None:
             record.losses.append(record.worker)
         if self._is_fruitless(record):
-            message = f"{len(record.losses)} attempts on {len(set(record.losses))} workers made no progress"
+            lost = f"{record.links_lost} links were lost, " if record.links_lost else ""
+            message = f"{lost}{len(record.losses)} attempts on {len(set(record.losses))} workers made no progress"
             effects = self._board.refuse(record, "answer_lost", message)
         else:
             record.deadline_s = max(record.deadline_s, now + self.patience.resume_s)
@@ -257,6 +264,8 @@ class Scheduler:
 
     def _is_fruitless(self, record: JobRecord) -> bool:
         losses = record.losses
+        if record.links_lost >= self.patience.fruitless_links:
+            return True
         return len(losses) >= self.patience.fruitless_losses or len(set(losses)) >= self.patience.fruitless_workers
 
     def _overflowed(self, record: JobRecord, failed: Failed, now: float) -> list[Effect]:

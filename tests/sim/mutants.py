@@ -69,6 +69,8 @@ MUTANTS = (
     Mutant("tokens are no progress", Edit(SCHEDULER, "record.progressed_at = now\n        record.losses.clear()", "record.losses.clear()")),
     Mutant("reading a prompt is no progress", Edit(HUB, "self._scheduler.on_progress(worker, message.job, message.epoch, now)", "self._scheduler.on_progress(worker, message.job, -1, now)")),
     Mutant("losses are counted in spite of progress", Edit(SCHEDULER, "record.losses.clear()", "pass")),
+    Mutant("lost links are counted in spite of progress", Edit(SCHEDULER, "record.links_lost = 0", "pass")),
+    Mutant("a machine that goes is the job's fault", Edit(SCHEDULER, "if record.links_lost >= self.patience.fruitless_links:", "if record.links_lost >= 2:")),
     Mutant("a silent worker is kept", Edit(SCHEDULER, "if silent_s <= limit_s:", "if True:")),
     Mutant("a deadline never comes", Edit(SCHEDULER, "if now <= record.deadline_s:", "if True:")),
     Mutant("a worker at rest gets jobs", Edit(SCHEDULER, "state.ready = ready", "pass")),
