@@ -48,7 +48,7 @@ def two_agents(house: House) -> dict[str, Seen]:
     house.start()
     whole = uninterrupted(house, PROMPTS[:8])
     for name in ("lender", "other"):
-        house.worker(name, "--max-tps", "80")
+        house.worker(name, "--max-tps", "35")
     house.wait_ready(workers=2)
     return whole
 
