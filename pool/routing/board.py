@@ -24,8 +24,9 @@ from pool.routing.types import JobOrder, Queued
 class JobRecord:
     """A job that is not over. `file_sha256` is fixed by the first token; `losses` are the workers lost since progress.
 
-    `decision` is why its worker has it; `charged` and `cost` are what was expected of this worker and what it did, in
-    virtual tokens; `pledge` is what its account still has pledged for it.
+    `links_lost`: how many links with it were lost since progress; machines go for reasons of their own. `decision` is why
+    its worker has it; `charged` and `cost` are what was expected of this worker and what it did, in virtual tokens;
+    `pledge` is what its account still has pledged for it.
     """
 
     order: JobOrder
@@ -40,6 +41,7 @@ class JobRecord:
     tokens: int = 0
     begun: bool = False
     losses: list[WorkerId] = field(default_factory=list)
+    links_lost: int = 0
     least_context: int = 0
     prefix: tuple[Mark, ...] = ()
     decision: Decision | None = None

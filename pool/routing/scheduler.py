@@ -125,7 +125,8 @@ class Scheduler:
         effects: list[Effect] = []
         for job in state.running if state else ():
             if job in self._board.jobs:  # else it is held for a client who is not back yet
-                effects += self._lose(self._board.jobs[job], now, why)
+                self._board.jobs[job].links_lost += 1
+                effects += self._lose(self._board.jobs[job], now, why, blame=False)
         return effects
 
     # ---- jobs ---------------------------------------------------------------------------------------------------------
@@ -193,6 +194,7 @@ class Scheduler:
         self._board.wrote(record, count)
         record.progressed_at = now
         record.losses.clear()
+        record.links_lost = 0
         return COUNTS
 
     def on_stepped(self, worker: WorkerId, now: float) -> None:
@@ -282,7 +284,8 @@ class Scheduler:
         if blame and record.worker is not None:
             record.losses.append(record.worker)
         if self._is_fruitless(record):
-            message = f"{len(record.losses)} attempts on {len(set(record.losses))} workers made no progress"
+            lost = f"{record.links_lost} links were lost, " if record.links_lost else ""
+            message = f"{lost}{len(record.losses)} attempts on {len(set(record.losses))} workers made no progress"
             record.history.lost(why, now)
             effects = self._board.refuse(record, "answer_lost", message, now)
         else:
@@ -326,6 +329,8 @@ class Scheduler:
 
     def _is_fruitless(self, record: JobRecord) -> bool:
         losses = record.losses
+        if record.links_lost >= self.patience.fruitless_links:
+            return True
         return len(losses) >= self.patience.fruitless_losses or len(set(losses)) >= self.patience.fruitless_workers
 
     def _overflowed(self, record: JobRecord, failed: Failed, now: float) -> list[Effect]:

@@ -14,6 +14,7 @@ from openai import AsyncOpenAI
 
 TOKENS = 450  # at 40 tokens/s longer than it takes to kill each of three agents once
 SLOW_TPS = "40"
+SLOTS = "16"  # one agent can hold all streams when the others are dead or coming back
 KILL_EVERY_S = 3.0
 PROMPTS = [f"count from {a} to {a + 60}" for a in range(1, 30)]
 
@@ -31,7 +32,10 @@ class Seen:
 
 @dataclass
 class Killer:
-    """Ends one agent after the other with SIGKILL, and starts each again."""
+    """Ends one agent after the other with SIGKILL, and starts each again.
+
+    It waits while fewer than two are linked: an answer lives as long as anything can serve it, so something must.
+    """
 
     house: House
     kills: int = 0
@@ -40,7 +44,7 @@ class Killer:
     thread: threading.Thread | None = None
 
     def start(self, name: str) -> None:
-        self.agents[name] = self.house.worker(name, "--max-tps", SLOW_TPS)
+        self.agents[name] = self.house.worker(name, "--max-tps", SLOW_TPS, "--slots", SLOTS)
 
     def __enter__(self) -> "Killer":
         self.thread = threading.Thread(target=self._run)
@@ -55,6 +59,8 @@ class Killer:
     def _run(self) -> None:
         names = itertools.cycle(sorted(self.agents))
         while not self.stopping.wait(KILL_EVERY_S):
+            while self.house.status()["workers"] < 2 and not self.stopping.wait(0.1):
+                pass
             name = next(names)
             self.agents[name].kill()
             self.agents[name].wait()

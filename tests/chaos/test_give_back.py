@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -47,7 +48,7 @@ def two_agents(house: House) -> dict[str, Seen]:
     house.start()
     whole = uninterrupted(house, PROMPTS[:8])
     for name in ("lender", "other"):
-        house.worker(name, "--max-tps", "80")
+        house.worker(name, "--max-tps", "35")
     house.wait_ready(workers=2)
     return whole
 
@@ -132,3 +133,18 @@ def test_a_pause_outlives_the_agent_and_ends_by_itself(house: House) -> None:
     house.stop()
     nobody = command(house.data_dir, "resume")
     assert nobody.returncode == 1 and "no worker runs" in nobody.stderr and "--data-dir" in nobody.stderr
+
+
+def test_outside_its_hours_a_machine_is_linked_but_holds_no_model(house: House) -> None:
+    house.workers = 0
+    house.start()
+    folder = house.data_dir / "extra" / "sleeper"
+    folder.mkdir(parents=True)
+    later = datetime.now().astimezone() + timedelta(hours=2)
+    (folder / "worker.toml").write_text(f'[schedule]\nhours = ["{later:%H:%M}-{later + timedelta(hours=1):%H:%M}"]\n')
+    house.worker("sleeper")
+    wait_for(lambda: house.status()["resting"] == 1, 60, "linked, and at rest")
+    assert engines(house.find("iamine", "worker", "sleeper")) == []
+    told = json.loads(command(folder, "resume", "--json").stdout)["workers"][0]
+    assert told["state"] == "resting" and told["until"][11:16] == f"{later:%H:%M}"
+    assert told["reason"].startswith("outside its hours until") and told["reason"].endswith(told["until"][11:16])

@@ -13,7 +13,7 @@ from house import House, wait_for
 
 STREAMS = int(os.environ.get("IAMINE_CHAOS_STREAMS", "50"))
 AGENTS = 3
-AT_ONCE = 16  # what two of three agents can hold: the third is dead or coming back
+AT_ONCE = 16
 PAUSE_P95_S = 3.0  # gate for many streams; with few, one slow restart on a busy machine decides it
 
 

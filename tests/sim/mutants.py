@@ -22,7 +22,7 @@ SIMULATION = ("tests/sim/many.py", "100", "--stop-early", "--processes", "1")
 DISPATCH = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/unit/pool/dispatch")
 LIMIT_S = 240.0
 NO_PROGRAM = ("NameError", "SyntaxError", "ImportError", "AttributeError")  # that proves nothing
-SCHEDULER, BOARD, FLEET, INDEX = (f"pool/routing/{name}.py" for name in ("scheduler", "board", "fleet", "index"))
+SCHEDULER, BOARD = "pool/routing/scheduler.py", "pool/routing/board.py"
 HUB, JOURNAL, RECORD = "pool/hub/hub.py", "pool/hub/journal.py", "pool/dispatch/record.py"
 
 
@@ -69,6 +69,8 @@ MUTANTS = (
     Mutant("tokens are no progress", Edit(SCHEDULER, "record.progressed_at = now\n        record.losses.clear()", "record.losses.clear()")),
     Mutant("reading a prompt is no progress", Edit(HUB, "self._scheduler.on_progress(worker, message.job, message.epoch, now)", "self._scheduler.on_progress(worker, message.job, -1, now)")),
     Mutant("losses are counted in spite of progress", Edit(SCHEDULER, "record.losses.clear()", "pass")),
+    Mutant("lost links are counted in spite of progress", Edit(SCHEDULER, "record.links_lost = 0", "pass")),
+    Mutant("a machine that goes is the job's fault", Edit(SCHEDULER, "if record.links_lost >= self.patience.fruitless_links:", "if record.links_lost >= 2:")),
     Mutant("a silent worker is kept", Edit(SCHEDULER, "if silent_s <= limit_s:", "if True:")),
     Mutant("a deadline never comes", Edit(SCHEDULER, "if now <= record.deadline_s:", "if True:")),
     Mutant("a worker at rest gets jobs", Edit(SCHEDULER, "state.ready = ready", "pass")),
@@ -77,7 +79,7 @@ MUTANTS = (
     Mutant("a zombie is taken for a criminal", Edit(HUB, "self.tally.zombies += 1", 'raise OutOfOrder("a zombie")')),
     Mutant("a worker is not told that its job is gone", Edit(BOARD, "return [CancelAt(worker=worker, job=record.order.job, epoch=record.epoch)]", "return []")),
     Mutant("a client that leaves frees no slot", Edit(HUB, "self._perform(self._scheduler.on_cancel(job, self.monotonic()))", "pass")),
-    Mutant("a slot is never free again", Edit(FLEET, "self._seat(state, file_sha256)\n        return True", "return True")),
+    Mutant("a slot is never free again", Edit(BOARD, "not self.fleet.release(worker, record.order.job)", "not self.fleet.get(worker)")),
     Mutant("one key may have two sessions", Edit(HUB, "if older is not None:", "if False:")),
     Mutant("an old link's end ends the new one", Edit(HUB, "self._links.get(worker) is link", "worker in self._links")),
 )  # fmt: skip

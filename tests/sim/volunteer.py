@@ -59,6 +59,7 @@ class Faults:
     lie: float = 0.03
     twice: float = 0.05  # says twice that it has finished
     refuse: float = 0.03
+    breaks: float = 0.03  # the engine dies in the middle, after a token at least
     long_prompt: float = 0.03  # reads the prompt for up to ten seconds, and says so
     mute: float = 0.3  # of kills: the link stays open but says nothing
     rests_per_s: float = 0.1  # owners take their machines back, for a few seconds
@@ -239,10 +240,13 @@ class Worker:
         lie_at = self.random.randrange(wanted) if draw() < faults.lie else -1
         if draw() < faults.lie / 3:
             self.tell(job, len(job.prefix), token(str(job.job), len(job.prefix), self.file))  # before it has begun
+        break_at = self.random.randrange(len(job.prefix) + 1, wanted + 2) if draw() < faults.breaks else -1
         await self.read_prompt(job)
         self.say(Started(job=job.job, epoch=job.epoch, prompt_tokens=3))
         for index in range(len(job.prefix), wanted):
             await asyncio.sleep(pace_s)
+            if index == break_at:
+                return self.end(Failed(job=job.job, epoch=job.epoch, code="engine_lost", message="died", retryable=True))
             if index == hang_at:
                 await asyncio.sleep(3600)
             if index == lie_at:

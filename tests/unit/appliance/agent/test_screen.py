@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -40,6 +41,14 @@ def test_counts_are_told_when_they_changed_and_there_are_any() -> None:
         screen.show(each)
     screen.close()
     assert len(out.getvalue().splitlines()) == 2
+
+
+def test_a_rest_and_its_reason_are_shown_before_anything_else() -> None:
+    resting = replace(status(done=2, draining=True), models=(), resting="paused by its owner until 14:30")
+    assert counts(resting).endswith("(paused by its owner until 14:30)")
+    out = io.StringIO()
+    Console(file=out, width=80).print(panel(resting, ""))
+    assert "rest" in out.getvalue() and "paused by its owner until 14:30" in out.getvalue()
 
 
 def test_counts_name_failures_and_draining_only_when_there_are_any() -> None:

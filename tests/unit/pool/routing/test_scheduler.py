@@ -172,11 +172,25 @@ def test_a_cancelled_job_leaves_the_queue(scheduler: Scheduler) -> None:
     assert scheduler.on_worker(W, (offer(),), 1.0) == []
 
 
-def test_two_workers_lost_without_progress_end_the_job_with_an_error(scheduler: Scheduler) -> None:
+def test_two_workers_that_stall_over_a_job_end_it_with_an_error(scheduler: Scheduler) -> None:
     running(scheduler)
-    scheduler.on_worker_gone(W, 1.0)
     scheduler.on_worker(V, (offer(),), 1.0)
-    effects = scheduler.on_worker_gone(V, 2.0)
+    effects: list[Effect] = []
+    for tenth in range(100):
+        for worker in (W, V):
+            scheduler.on_heartbeat(worker, True, tenth / 10)
+        effects += scheduler.on_tick(tenth / 10)
+    assert [worker for worker, _, _ in sends(effects)] == [V]
+    assert [effect.code for effect in of(Refuse, effects)] == ["answer_lost"]  # type: ignore[attr-defined]
+
+
+def test_lost_links_are_hardly_the_jobs_fault_but_there_is_an_end_to_them(scheduler: Scheduler) -> None:
+    running(scheduler)
+    effects = scheduler.on_worker_gone(W, 1.0)
+    for number in range(1, scheduler.patience.fruitless_links):
+        assert not of(Refuse, effects)
+        scheduler.on_worker(WorkerId(f"w{number}"), (offer(),), 1.0)
+        effects = scheduler.on_worker_gone(WorkerId(f"w{number}"), 1.0)
     assert [effect.code for effect in of(Refuse, effects)] == ["answer_lost"]  # type: ignore[attr-defined]
 
 
