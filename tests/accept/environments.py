@@ -1,6 +1,7 @@
 """Each client's own environment under .venv-accept/, made from the locks once and again when a lock changes."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -61,8 +62,6 @@ class Environment:
 
 def node_versions() -> dict[str, str]:
     """What package.json asks for, to the letter."""
-    import json
-
     packages: dict[str, str] = json.loads((LOCKS / "package.json").read_text())["dependencies"]
     return packages
 
@@ -78,7 +77,8 @@ def make_node() -> Path:
             folder.mkdir(parents=True)
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(LOCKS / name, folder / name)
-            run(["npm", "ci", "--no-audit", "--no-fund", "--omit=dev"], cwd=folder)
+            # not `ci`: it insists on entries for opencode's packages of every other platform
+            run(["npm", "install", "--no-save", "--no-audit", "--no-fund"], cwd=folder)
     return folder / "node_modules"
 
 

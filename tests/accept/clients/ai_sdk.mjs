@@ -33,6 +33,11 @@ const told = await {
   tool: async () => (await generateText(ask)).text,
   "tool-stream": async () => streamText({ ...ask, onError }).text,
   object: async () => (await generateObject(person)).object,
-  "object-stream": async () => streamObject({ ...person, onError }).object,
+  "object-stream": async () => {
+    const streamed = streamObject({ ...person, onError });
+    let last;
+    for await (last of streamed.partialObjectStream); // nothing comes unless somebody reads
+    return last;
+  },
 }[what]();
 console.log(JSON.stringify(told));

@@ -1,7 +1,15 @@
 """`openai-agents`: a run with a function tool, through /v1/responses and through chat completions."""
 
 import pytest
-from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, function_tool, set_tracing_disabled
+from agents import (
+    Agent,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    Runner,
+    function_tool,
+    set_tracing_disabled,
+)
 from conftest import WEATHER, Pool
 from openai import AsyncOpenAI
 

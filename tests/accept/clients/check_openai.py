@@ -53,7 +53,10 @@ def test_chat(client: OpenAI, model: str) -> None:
 def test_every_label_that_clients_send(client: OpenAI, model: str) -> None:
     answer = client.chat.completions.create(
         model=model,
-        messages=[{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}, {"role": "user", "content": COUNT}],
+        messages=[
+            {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+            {"role": "user", "content": COUNT},
+        ],
         max_completion_tokens=200,
         metadata={"purpose": "accept"},
         modalities=["text"],

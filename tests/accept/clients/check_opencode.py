@@ -24,7 +24,7 @@ def test_a_file_is_read_scripted(pool: Pool, home: Path, tmp_path: Path, package
     (work / "notes.txt").write_text("The secret word is marmalade.\n")
     (work / "opencode.json").write_text(json.dumps(settings(pool, package)))
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ANTHROPIC_", "XDG_"))}
-    environ |= {"HOME": str(home), "OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
+    environ |= {"HOME": str(home), "PWD": str(work), "OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1"}
     environ |= {"OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1"}
     command = [f"{os.environ['ACCEPT_NODE']}/.bin/opencode", "run", "Read the file notes.txt and tell me the secret word"]
     told = subprocess.run(

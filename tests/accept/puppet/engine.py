@@ -145,9 +145,7 @@ class Puppet:
         job, vocabulary = prepared.job, self._script.vocabulary
         sequence = Sequence.begin(prepared, vocabulary, CONTEXT_TOKENS)
         self._on_frame(
-            Started(
-                job=job.job, epoch=job.epoch, prompt_tokens=len(prepared.prompt), prompt_sha256=prepared.prompt_sha256
-            )
+            Started(job=job.job, epoch=job.epoch, prompt_tokens=len(prepared.prompt), prompt_sha256=prepared.prompt_sha256)
         )
         finished: Finished | None = sequence.ended()
         for token in [*ids[len(job.prefix) :], vocabulary.eos]:

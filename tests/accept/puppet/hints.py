@@ -31,7 +31,9 @@ class Hints:
 
     def told(self, name: str) -> str | None:
         """The value of `name=value`, `name: value` or `name is value`."""
-        found = re.search(rf"\b{re.escape(name)}\s*(?:=|:|\bis\b)\s*[\"'`]?([\w./@ -]+?)[\"'`]?(?=[,;!?]|\. |\.?$|\band\b)", self.text)
+        found = re.search(
+            rf"\b{re.escape(name)}\s*(?:=|:|\bis\b)\s*[\"'`]?([\w./@ -]+?)[\"'`]?(?=[,;!?]|\. |\.?$|\band\b)", self.text
+        )
         return found[1].strip() if found else None
 
     def chosen(self, options: list[Any]) -> Any:
