@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pool.toolcalls.bare import Bare
 from pool.toolcalls.blocks import Blocks, Format
 from pool.toolcalls.harmony import Harmony
 from pool.toolcalls.hermes import HERMES
@@ -16,6 +17,7 @@ from pool.toolcalls.types import Calls, Part, Reader
 _BLOCKS: Mapping[str, Format] = {"hermes": HERMES, "qwen-coder": QWEN_CODER, "mistral": MISTRAL}
 TOOL_FORMATS = frozenset({"", "llama3", "harmony", *_BLOCKS})
 REASONING_FORMATS = frozenset({"", "think", "harmony"})
+BARE = "bare"  # no model's own: what a grammar of calls or content makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ def reader(formats: Formats, calls: Calls, *, tools: bool, opened: bool) -> Read
     inner: Reader = Plain()
     if tool == "llama3":
         inner = Llama3(calls)
+    elif tool == BARE:
+        inner = Bare(calls)
     elif tool in _BLOCKS:
         inner = Blocks(_BLOCKS[tool], calls)
     return Think(inner, opened=opened) if formats.reasoning == "think" else inner

@@ -1,4 +1,4 @@
-"""`just accept [NAME...]`: real clients against a real `iamine up`, with mote, and with a scripted worker behind the same wire."""
+"""`just accept [NAME...]`: real clients against a real `iamine up`: with mote, and with a scripted worker on the same wire."""
 
 import os
 import subprocess
@@ -128,7 +128,7 @@ def outcome(report: Path) -> Outcome:
     """What pytest wrote about its tests."""
     if not report.is_file():
         return Outcome(failed=("pytest itself failed: see above",))
-    cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - our own file
+    cases = list(ElementTree.parse(report).iter("testcase"))
     failed = [case.get("name", "") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     skips = [skip.get("type", "") for case in cases if (skip := case.find("skipped")) is not None]
     passed = [f"{case.get('classname')} {case.get('name')}".lower() for case in cases if len(case) == 0]

@@ -1,5 +1,5 @@
 // One thing done with the AI SDK: node ai_sdk.mjs PROVIDER WHAT MODEL; the last line it prints is the outcome as JSON.
-import { generateObject, generateText, stepCountIs, streamObject, streamText, tool } from "ai";
+import { generateObject, generateText, Output, stepCountIs, streamObject, streamText, tool } from "ai";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
@@ -38,6 +38,10 @@ const told = await {
     let last;
     for await (last of streamed.partialObjectStream); // nothing comes unless somebody reads
     return last;
+  },
+  "object-tool": async () => {
+    const settled = await generateText({ ...ask, prompt: person.prompt, output: Output.object({ schema: person.schema }) });
+    return settled.output;
   },
 }[what]();
 console.log(JSON.stringify(told));

@@ -31,7 +31,7 @@ def node(pool: Pool, tmp_path: Path, *arguments: str) -> object:
 @pytest.mark.parametrize("what", ["text", "stream"])
 def test_text(pool: Pool, tmp_path: Path, provider: str, what: str, model: str) -> None:
     told = node(pool, tmp_path, provider, what, model)
-    assert told == COUNTED or model == "scripted" and told
+    assert told == COUNTED or (model == "scripted" and told)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -41,7 +41,7 @@ def test_a_tool(pool: Pool, tmp_path: Path, provider: str, what: str, model: str
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("what", ["object", "object-stream"])
+@pytest.mark.parametrize("what", ["object", "object-stream", "object-tool"])
 def test_an_object_scripted(pool: Pool, tmp_path: Path, provider: str, what: str) -> None:
     told = node(pool, tmp_path, provider, what, "scripted")
     assert isinstance(told, dict) and told["age"] == 25

@@ -10,9 +10,10 @@ import pytest
 from conftest import Pool
 
 OPTIONS = (
-    "--model openai/scripted --model-metadata-file metadata.json --no-check-update --no-show-model-warnings --no-gitignore "
-    "--no-show-release-notes --no-analytics --no-pretty --yes-always --no-auto-commits --map-tokens 0 --edit-format"
-).split()
+    *("--model", "openai/scripted", "--model-metadata-file", "metadata.json", "--no-show-model-warnings", "--no-gitignore"),
+    *("--no-check-update", "--no-show-release-notes", "--no-analytics", "--no-pretty", "--yes-always", "--no-auto-commits"),
+    *("--map-tokens", "0", "--edit-format"),
+)
 
 
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])

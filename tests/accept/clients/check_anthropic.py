@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import anthropic
 import pytest
@@ -10,6 +10,12 @@ from anthropic import Anthropic
 from anthropic.types import Message, RawMessageStreamEvent
 from conftest import COUNT, COUNTED, SUNNY, WEATHER, Pool
 from pydantic import BaseModel, TypeAdapter
+
+
+class Paint(BaseModel):
+    colour: Literal["red", "green"]
+    coats: Literal[1, 2, 3]
+
 
 TOOLS: Any = [
     {
@@ -87,6 +93,11 @@ def test_counting_tokens(client: Anthropic, model: str) -> None:
     counted = client.messages.count_tokens(model=model, messages=[user(COUNT)])
     answered = ask(client, model, user(COUNT))
     assert counted.input_tokens == answered.usage.input_tokens + (answered.usage.cache_read_input_tokens or 0)
+
+
+def test_parse(client: Anthropic, model: str) -> None:
+    message = client.messages.parse(model=model, max_tokens=300, messages=[user("paint it green")], output_format=Paint)
+    assert isinstance(message.parsed_output, Paint)
 
 
 def test_errors_are_the_sdks_own(client: Anthropic) -> None:

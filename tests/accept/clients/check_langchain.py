@@ -1,7 +1,7 @@
 """`langchain-openai`'s ChatOpenAI under langchain-tests' standard chat suite, and a second time through /v1/responses."""
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from langchain_openai import ChatOpenAI
@@ -27,7 +27,7 @@ class Suite(ChatModelIntegrationTests):
 
     served = ""
     other = ""
-    more: dict[str, Any] = {}
+    more: ClassVar[dict[str, Any]] = {}
 
     @property
     def chat_model_class(self) -> type[ChatOpenAI]:
@@ -73,4 +73,4 @@ class TestScriptedResponses(Suite):
     """Driven by the script, through the Responses API."""
 
     served, other = "scripted", "mote"
-    more = {"use_responses_api": True, "store": False}
+    more: ClassVar[dict[str, Any]] = {"use_responses_api": True, "store": False}

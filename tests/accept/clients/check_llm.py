@@ -33,7 +33,7 @@ def llm(pool: Pool, home: Path, model: str, *arguments: str) -> str:
 @pytest.mark.parametrize("stream", ["--stream", "--no-stream"])
 def test_a_prompt(pool: Pool, home: Path, model: str, stream: str) -> None:
     told = llm(pool, home, model, "--no-log", *(() if stream == "--stream" else (stream,)), COUNT)
-    assert told == COUNTED or model == "scripted" and told
+    assert told == COUNTED or (model == "scripted" and told)
 
 
 def test_a_tool(pool: Pool, home: Path, model: str) -> None:

@@ -39,8 +39,7 @@ def client(pool: Pool) -> Iterator[OpenAI]:
 
 def strictly(kind: Any, value: BaseModel) -> None:
     """The SDK itself takes whatever comes; its types do not, when asked."""
-    told = {key: one for key, one in json.loads(value.model_dump_json(by_alias=True, exclude_unset=True)).items()}
-    TypeAdapter(kind).validate_json(json.dumps(told), strict=True)
+    TypeAdapter(kind).validate_json(value.model_dump_json(by_alias=True, exclude_unset=True), strict=True)
 
 
 def test_chat(client: OpenAI, model: str) -> None:
@@ -144,6 +143,30 @@ def test_responses(client: OpenAI, model: str, kind: str) -> None:
 def test_responses_parse(client: OpenAI, model: str) -> None:
     answer = client.responses.parse(model=model, input="paint it green", text_format=Paint, temperature=0)
     assert isinstance(answer.output_parsed, Paint)
+
+
+def test_counting_input_tokens(client: OpenAI, model: str) -> None:
+    counted = client.responses.input_tokens.count(model=model, input=COUNT)
+    answered = client.responses.create(model=model, input=COUNT, temperature=0)
+    assert answered.usage is not None and counted.input_tokens == answered.usage.input_tokens
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("asked", "calls"), [(WEATHER, True), ("paint it green", False)])
+def test_tools_beside_a_format_scripted(client: OpenAI, asked: str, calls: bool, stream: bool) -> None:
+    settings: Any = {
+        "model": "scripted",
+        "messages": [{"role": "user", "content": asked}],
+        "tools": [openai.pydantic_function_tool(Weather, name="weather")],
+        "response_format": Paint,
+    }
+    if stream:
+        with client.chat.completions.stream(**settings) as events:
+            answer = events.get_final_completion()
+    else:
+        answer = client.chat.completions.parse(**settings)
+    message = answer.choices[0].message
+    assert (message.parsed is None, bool(message.tool_calls)) == (calls, calls)
 
 
 def test_models(client: OpenAI) -> None:

@@ -64,12 +64,17 @@ def test_a_typed_result_by_schema_scripted(pool: Pool, dialect: str) -> None:
     assert agent.run_sync("Jason is 25 years old").output.age == 25
 
 
-def test_a_tool_beside_a_schema_scripted(pool: Pool) -> None:
-    agent = Agent(model_of(pool, "chat", "scripted"), output_type=NativeOutput(Person))
+@pytest.mark.parametrize("dialect", ["chat", "responses"])
+@pytest.mark.parametrize("asked", ["Jason is 25 years old", "Use the birthday tool: how old is Jason, 25?"])
+def test_a_tool_beside_a_schema_scripted(pool: Pool, dialect: str, asked: str) -> None:
+    agent = Agent(model_of(pool, dialect, "scripted"), output_type=NativeOutput(Person))
+    used: list[str] = []
 
     @agent.tool_plain
-    def weather(city: str) -> str:
-        """The weather in a city."""
-        return "sunny, 21 degrees"
+    def birthday(name: str) -> str:
+        """When somebody was born."""
+        used.append(name)
+        return "in 2001"
 
-    assert agent.run_sync("Jason is 25 years old").output.age == 25
+    assert agent.run_sync(asked).output.age == 25
+    assert bool(used) == ("birthday" in asked)

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from random import SystemRandom
 
-from puppet.engine import Puppet, Script
-
 import appliance.agent
 from appliance.agent import hardware
 from appliance.agent.app import stop_signals
@@ -16,6 +14,7 @@ from appliance.agent.link import Endpoint, Link
 from appliance.agent.worker import Worker
 from iamine.keyfile import load_or_create
 from iamine.paths import private_dir
+from puppet.engine import Puppet, Script
 
 FILE = Path(appliance.agent.__file__).parent / "data" / "mote-Q8_0.gguf"
 

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-from puppet import rules
-from puppet.fill import CannotFill
 
 from appliance.agent.engine.llama import LogRing, Model
 from appliance.agent.engine.prepare import Prepared, PreparedInputs, Preparer, Refused
-from appliance.agent.engine.sequence import Sequence
 from appliance.agent.engine.sequence import Prepared as SequencePrepared
+from appliance.agent.engine.sequence import Sequence
 from iamine.ids import ModelId
 from iamine.wire.messages import (
     Cancel,
@@ -34,6 +32,8 @@ from iamine.wire.messages import (
     TokenLogprob,
     TopToken,
 )
+from puppet import rules
+from puppet.fill import CannotFill
 
 MODEL = "scripted"
 CONTEXT_TOKENS = 131_072

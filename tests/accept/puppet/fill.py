@@ -19,14 +19,18 @@ class CannotFill(Exception):
     """The schema asks for something that this script has no rule for."""
 
 
-def fill(schema: Any, hints: Hints) -> Any:
-    """A value for the schema; whether it fits is checked by who asked. Raises CannotFill."""
-    return _Filling(schema, hints).value(schema, "value", 0)
+def fill(schema: Any, hints: Hints, *, calls: bool = True) -> Any:
+    """A value for the schema; whether it fits is checked by who asked. Raises CannotFill.
+
+    `calls`: of several things that may stand there, the call of a tool that the text is about goes first.
+    """
+    return _Filling(schema, hints, calls).value(schema, "value", 0)
 
 
 class _Filling:
-    def __init__(self, root: Any, hints: Hints) -> None:
+    def __init__(self, root: Any, hints: Hints, calls: bool) -> None:
         self._root = root
+        self._calls = calls
         self._hints = hints
 
     def value(self, schema: Any, name: str, depth: int) -> Any:
@@ -100,9 +104,12 @@ class _Filling:
         return at
 
     def _best(self, options: list[Any]) -> Any:
-        """Of several calls the one whose tool the text is about; else the first that is not null."""
+        """Of several calls the one whose tool the text is about; else what is no call, or the tool offered last."""
         options = [one for one in options if not (isinstance(one, dict) and one.get("type") == "null")] or options
-        return max(options, key=lambda one: about(_named(one), "", self._hints.text))
+        others = [one for one in options if not _named(one)]
+        best = max(options, key=lambda one: about(_named(one), "", self._hints.text))
+        wanted = self._calls and about(_named(best), "", self._hints.text) > 0
+        return best if wanted else (others or options[-1:])[0]
 
 
 def _named(schema: Any) -> str:

@@ -28,8 +28,8 @@ def answer(messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], 
     """The answer's pieces. Raises CannotFill for a grammar that no rule is for."""
     asked = last_asked(messages)
     if grammar is not None:
-        return [Said(text=json.dumps(formed(grammar, asked), ensure_ascii=False))]
-    if messages and messages[-1].get("role") == "tool":
+        return [Said(text=json.dumps(formed(grammar, asked, used=used(messages)), ensure_ascii=False))]
+    if used(messages):
         return [Said(text=f"The tool says: {told(messages[-1])}")]
     calls = [call(tool, asked) for tool in wanted(tools, asked)]
     if calls:
@@ -47,11 +47,16 @@ def told(message: dict[str, Any]) -> str:
     return str(message.get("content") or "")
 
 
-def formed(grammar: Grammar, asked: str) -> Any:
-    """A value that keeps to the grammar."""
+def used(messages: Sequence[dict[str, Any]]) -> bool:
+    """Whether a tool's result was the last thing said."""
+    return bool(messages) and messages[-1].get("role") == "tool"
+
+
+def formed(grammar: Grammar, asked: str, *, used: bool) -> Any:
+    """A value that keeps to the grammar; no second call where there may be content."""
     match grammar.kind:
         case "json_schema":
-            return fill(json.loads(grammar.text), Hints(asked))
+            return fill(json.loads(grammar.text), Hints(asked), calls=not used)
         case "json_object":
             return {key: f"{key} of: {asked[:40]}" for key in _KEYS.findall(asked)} or {"answer": asked[:80]}
         case "gbnf":
