@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema_rs
 
 from appliance.agent.engine.llama import LogRing, Model
+from appliance.agent.engine.markers import SEAM, Markers
 from appliance.agent.engine.prepare import Prepared, PreparedInputs, Preparer, Refused
 from appliance.agent.engine.sequence import Prepared as SequencePrepared
 from appliance.agent.engine.sequence import Sequence
@@ -50,6 +51,7 @@ class Script:
         self.vocabulary = self._model.vocabulary
         template = self._model.meta("tokenizer.chat_template")
         self._preparer = Preparer(self.vocabulary, template, kind="chat", context_tokens=CONTEXT_TOKENS)
+        self._markers = Markers(special.text for special in self.vocabulary.specials())
         sources = sorted(Path(__file__).parent.glob("*.py"))
         self.offer = ModelOffer(
             model=ModelId(MODEL),
@@ -79,7 +81,12 @@ class Script:
             raise Refused("bad_grammar", str(error)) from error
         if job.sampling.grammar is not None:
             check(job.sampling.grammar, "".join(piece.text for piece in said))
-        return [token for piece in said for token in self.vocabulary.tokenize(piece.text, special=piece.markup)]
+        return [token for piece in said for token in self._ids(piece)]
+
+    def _ids(self, piece: rules.Said) -> list[int]:
+        """The piece's ids; only markup may become control tokens, as a model that repeats something writes it in pieces."""
+        parts = [piece.text] if piece.markup else self._markers.guard(piece.text).split(SEAM)
+        return [token for part in parts for token in self.vocabulary.tokenize(part, special=piece.markup)]
 
     def logprob(self, token: int) -> TokenLogprob:
         """A script knows no alternative: the token is certain."""
@@ -145,7 +152,13 @@ class Puppet:
         job, vocabulary = prepared.job, self._script.vocabulary
         sequence = Sequence.begin(prepared, vocabulary, CONTEXT_TOKENS)
         self._on_frame(
-            Started(job=job.job, epoch=job.epoch, prompt_tokens=len(prepared.prompt), prompt_sha256=prepared.prompt_sha256)
+            Started(
+                job=job.job,
+                epoch=job.epoch,
+                prompt_tokens=len(prepared.prompt),
+                prompt_sha256=prepared.prompt_sha256,
+                marks=tuple(prepared.marks.values()),
+            )
         )
         finished: Finished | None = sequence.ended()
         for token in [*ids[len(job.prefix) :], vocabulary.eos]:
