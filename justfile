@@ -32,7 +32,7 @@ check:
 
 # Everything that needs no special hardware
 test: check
-    pytest -q --durations=15 tests/integration tests/acceptance
+    pytest -q --durations=15 tests/accept tests/integration tests/acceptance
 
 # Real clients in environments of their own against `iamine up` (NAME...: only these); the first time they are installed
 accept *names:

@@ -46,6 +46,7 @@ CLIENTS = (
     Client("ai_sdk", "ai", node=True),
     Client("aider", "aider-chat", AIDER),
     Client("opencode", "opencode-ai", node=True),
+    Client("harmony", "openai-harmony", AIDER),
 )
 
 
@@ -55,6 +56,7 @@ class Outcome:
 
     mote: int = 0
     scripted: int = 0
+    neither: int = 0
     beyond: int = 0
     skipped: int = 0
     failed: tuple[str, ...] = ()
@@ -62,9 +64,15 @@ class Outcome:
 
     def line(self, client: Client) -> str:
         told = "failed" if self.failed else "not run" if self.why else "passed"
-        counts = f"{self.mote} by mote, {self.scripted} scripted"
-        more = f", {self.beyond} beyond mote" * bool(self.beyond) + f", {self.skipped} skipped" * bool(self.skipped)
-        what = self.why or counts + more + "".join(f"\n    {name}" for name in self.failed)
+        counts = {
+            "by mote": self.mote,
+            "scripted": self.scripted,
+            "by neither": self.neither,
+            "beyond mote": self.beyond,
+            "skipped": self.skipped,
+        }
+        shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        what = self.why or shown + "".join(f"\n    {name}" for name in self.failed)
         return f"{client.package:<18} {client.version:<10} {told:<8} {what}"
 
 
@@ -133,9 +141,11 @@ def outcome(report: Path) -> Outcome:
     skips = [skip.get("type", "") for case in cases if (skip := case.find("skipped")) is not None]
     passed = [f"{case.get('classname')} {case.get('name')}".lower() for case in cases if len(case) == 0]
     scripted = sum("scripted" in name for name in passed)
+    mote = sum("mote" in name and "scripted" not in name for name in passed)
     return Outcome(
-        mote=len(passed) - scripted,
+        mote=mote,
         scripted=scripted,
+        neither=len(passed) - mote - scripted,
         beyond=skips.count("pytest.xfail"),
         skipped=len(skips) - skips.count("pytest.xfail"),
         failed=tuple(failed) or (() if cases else ("no test was found",)),

@@ -1,12 +1,12 @@
 """Marks count where the model wrote its own token; the same characters of anybody else are content."""
 
 import pytest
-from fakes.reading import call, check_cuts, parse, texts
+from fakes.reading import call, check_cuts, new_calls, parse, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iamine.wire.messages import MARK
-from pool.toolcalls.formats import TOOL_FORMATS
+from pool.toolcalls.formats import TOOL_FORMATS, Formats, reader
 from pool.toolcalls.marked import NEUTRAL
 from pool.toolcalls.types import Part, Reasoning
 
@@ -57,6 +57,13 @@ def test_nobody_else_makes_a_call_in_any_format(tool: str, forged: str) -> None:
 @given(texts(OWN, FORGED, OPEN, MARK + OPEN, MARK, CLOSE), st.data())
 def test_every_way_of_cutting_gives_the_same_parts(text: str, data: st.DataObject) -> None:
     check_cuts(text, data, lambda deltas: parse(deltas, tool="hermes", marks=MARKS))
+
+
+def test_it_says_where_the_text_is() -> None:
+    one = reader(Formats(reasoning="think"), new_calls(), tools=True, opened=True, marks=MARKS)
+    assert one.reasoning
+    one.feed(f"So.{MARK}</think>")
+    assert not one.reasoning and one.asides
 
 
 @given(texts(OWN, FORGED, OPEN, MARK + OPEN, MARK, NEUTRAL, CLOSE))
