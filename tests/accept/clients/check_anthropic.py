@@ -7,7 +7,7 @@ from typing import Any, Literal
 import anthropic
 import pytest
 from anthropic import Anthropic
-from anthropic.types import Message, RawMessageStreamEvent
+from anthropic.types import Message, ModelInfo, RawMessageStreamEvent
 from conftest import COUNT, COUNTED, SUNNY, WEATHER, Pool
 from pydantic import BaseModel, TypeAdapter
 
@@ -85,8 +85,10 @@ def test_a_forced_tool(client: Anthropic) -> None:
 
 
 def test_models(client: Anthropic) -> None:
-    assert {"mote", "scripted"} <= {model.id for model in client.models.list()}
-    assert client.models.retrieve("mote").id == "mote"
+    listed = {model.id: model for model in client.models.list()}
+    assert {"mote", "scripted"} <= listed.keys()
+    for model in (*listed.values(), client.models.retrieve("mote")):
+        strictly(ModelInfo, model)
 
 
 def test_counting_tokens(client: Anthropic, model: str) -> None:
