@@ -1,6 +1,7 @@
 """`just accept [NAME...]`: real clients against a real `iamine up`: with mote, and with a scripted worker on the same wire."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,7 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"error: there is no client {unknown[0]!r}\ntry: {', '.join(known)}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing that was started is left behind
     chosen = [known[name] for name in names] or list(CLIENTS)
     with house() as pool:
         outcomes = [(client, tried(client, pool)) for client in chosen]
