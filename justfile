@@ -32,15 +32,21 @@ check:
 
 # Everything that needs no special hardware
 test: check
-    pytest -q --durations=15 tests/integration tests/acceptance tests/chaos
+    pytest -q --durations=15 tests/accept tests/integration tests/acceptance tests/chaos
+
+# Real clients in environments of their own against `iamine up` (NAME...: only these); the first time they are installed
+accept *names:
+    python tests/accept/accept.py "$@"
 
 # Correct what can be corrected by itself
 fmt:
     ruff check --fix .
     ruff format .
 
-# Make the locks anew from requirements/*.in (mote.txt: see its top)
+# Make the locks anew from requirements/*.in and accept/package.json (mote.txt: see its top)
 lock:
+    for name in sdks instructor aider; do uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header "requirements/accept/$name.in" --output-file "requirements/accept/$name.txt"; done
+    python tests/accept/lock.py
     for name in runtime test build; do uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.10 --no-emit-index-url --no-emit-find-links --no-header "requirements/$name.in" --output-file "requirements/$name.txt"; done
 
 # Train and export the micro-model again

@@ -20,6 +20,7 @@ MAX_STEP_TOKENS = 4096  # tokens of one sequence in one frame (coalesced steps)
 NONCE_BYTES = 32
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+MARK = "\ufdd0"  # a noncharacter (Unicode 23.7), put before a token of its own that stands for a mark: see Started.marks
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -288,6 +289,8 @@ class Started(Message, frozen=True, kw_only=True, omit_defaults=True, tag="start
     """Worker -> pool: the prompt is tokenised; `prompt_sha256` is over its ids as little-endian int32.
 
     `reasoning`: the template opened the model's reasoning at the prompt's end, so the answer's text begins inside it.
+    `marks`: texts of single tokens that the template uses as marks; in the text of this job's answer each such token has
+    MARK before it, and the same characters without it are nobody's mark. Empty: nothing is marked.
     """
 
     job: JobId
@@ -296,6 +299,7 @@ class Started(Message, frozen=True, kw_only=True, omit_defaults=True, tag="start
     cached_tokens: int = 0
     prompt_sha256: str = ""
     reasoning: bool = False
+    marks: tuple[str, ...] = ()
 
 
 class Progress(Message, frozen=True, kw_only=True, omit_defaults=True, tag="progress"):

@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 
 from sanic import Blueprint, HTTPResponse, Request
+from sanic.response import raw
 
 from pool.api.blocks import BlockWriter
+from pool.api.counting import prompt_tokens
 from pool.api.desk import Desk
 from pool.api.entry import entered
 from pool.api.named import seed_of
 from pool.api.replies import ANTHROPIC
-from pool.api.serving import Dialect, serve
+from pool.api.serving import JSON, Dialect, serve
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
-from pool.errors import NotFound
 from pool.openai.anthropic.events import MessageEvents
 from pool.openai.anthropic.objects import whole_message
-from pool.openai.anthropic.request import parse_message
+from pool.openai.anthropic.request import parse_count, parse_message
+from pool.openai.objects import to_json
 from pool.openai.types import Choice
 
 
@@ -28,10 +30,9 @@ def routes(desk: Desk) -> Blueprint:
             return await serve(desk, request, MESSAGES, asked, guest)
 
     async def count_tokens(request: Request) -> HTTPResponse:
-        async with entered(desk, request):
-            raise NotFound(
-                "Tokens are not counted ahead here.", hint="Every answer's usage.input_tokens tells what its prompt took."
-            )
+        async with entered(desk, request) as guest:
+            counted = await prompt_tokens(desk, request, "count_tokens", parse_count(guest.body), guest.account)
+            return raw(to_json({"input_tokens": counted}), content_type=JSON)
 
     blueprint = Blueprint("messages")
     blueprint.add_route(create, ANTHROPIC, methods=["POST"], stream=True)

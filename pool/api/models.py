@@ -1,4 +1,4 @@
-"""GET /v1/models and /v1/models/{id}."""
+"""GET /v1/models and /v1/models/{id}, as OpenAI or Anthropic tell them."""
 
 from urllib.parse import unquote
 
@@ -10,6 +10,7 @@ from pool.api.desk import Desk
 from pool.api.ports import HubView
 from pool.dispatch.route import Pseudo
 from pool.errors import ModelNotFound
+from pool.openai.anthropic.models import model_info, model_page
 from pool.openai.objects import model_json, model_list, to_json
 from pool.routing.types import ModelCard
 
@@ -23,7 +24,8 @@ def routes(desk: Desk) -> Blueprint:
     async def every(request: Request) -> HTTPResponse:
         await account_of(desk.keys, request)
         concrete = [described(card) for card in ordered(desk.hub)]
-        return raw(model_list(concrete + [pseudo(one) for one in desk.dispatch.pseudo_models()]), content_type=JSON)
+        listed = concrete + [pseudo(one) for one in desk.dispatch.pseudo_models()]
+        return raw(to_json(model_page(listed)) if is_anthropic(request) else model_list(listed), content_type=JSON)
 
     async def one(request: Request, model: str) -> HTTPResponse:
         await account_of(desk.keys, request)
@@ -32,12 +34,17 @@ def routes(desk: Desk) -> Blueprint:
         found += [pseudo(one) for one in desk.dispatch.pseudo_models() if one.name == model]
         if not found:
             raise ModelNotFound(f"The model '{model[:200]}' does not exist here.", param="model", hint="See /v1/models.")
-        return raw(to_json(found[0]), content_type=JSON)
+        return raw(to_json(model_info(found[0]) if is_anthropic(request) else found[0]), content_type=JSON)
 
     blueprint = Blueprint("models")
     blueprint.add_route(every, "/v1/models", methods=["GET", "HEAD"], ignore_body=True)
     blueprint.add_route(one, "/v1/models/<model:path>", methods=["GET", "HEAD"], ignore_body=True)
     return blueprint
+
+
+def is_anthropic(request: Request) -> bool:
+    """Whether the client says so: both dialects list their models at one address."""
+    return "anthropic-version" in request.headers
 
 
 def ordered(hub: HubView) -> list[ModelCard]:

@@ -1,18 +1,23 @@
 """POST /v1/responses, streamed and plain; nothing is kept, so there is nothing to fetch by its id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from sanic import Blueprint, HTTPResponse, Request
+from sanic.response import raw
 
 from pool.api.auth import account_of
 from pool.api.blocks import BlockWriter
+from pool.api.counting import prompt_tokens
 from pool.api.desk import Desk
 from pool.api.entry import entered
 from pool.api.named import seed_of
-from pool.api.serving import Dialect, serve
+from pool.api.serving import JSON, Dialect, serve
 from pool.dispatch.answer import Answer
 from pool.dispatch.events import Done
 from pool.errors import NotFound, PoolError
+from pool.openai.objects import to_json
 from pool.openai.responses.events import ResponseEvents
 from pool.openai.responses.objects import whole_response
 from pool.openai.responses.request import PARAMS, ResponsesRequest, parse_responses
@@ -25,11 +30,15 @@ def routes(desk: Desk) -> Blueprint:
     async def create(request: Request) -> HTTPResponse | None:
         async with entered(desk, request) as guest:
             asked = parse_responses(guest.body, seed=seed_of(request))
-            try:
+            with told_by(PARAMS):
                 return await serve(desk, request, _dialect(asked), asked.chat, guest)
-            except PoolError as error:
-                error.param = PARAMS.get(error.param or "", error.param)
-                raise
+
+    async def input_tokens(request: Request) -> HTTPResponse:
+        async with entered(desk, request) as guest:
+            asked = replace(parse_responses(guest.body, seed=0).chat, max_tokens=0, stream=False)
+            with told_by(PARAMS):
+                counted = await prompt_tokens(desk, request, "input_tokens", asked, guest.account)
+            return raw(to_json({"object": "response.input_tokens", "input_tokens": counted}), content_type=JSON)
 
     async def stored(request: Request, response: str) -> HTTPResponse:
         await account_of(desk.keys, request)
@@ -39,8 +48,19 @@ def routes(desk: Desk) -> Blueprint:
 
     blueprint = Blueprint("responses")
     blueprint.add_route(create, "/v1/responses", methods=["POST"], stream=True)
+    blueprint.add_route(input_tokens, "/v1/responses/input_tokens", methods=["POST"], stream=True)
     blueprint.add_route(stored, "/v1/responses/<response:str>", methods=["GET", "DELETE"], ignore_body=True)
     return blueprint
+
+
+@contextmanager
+def told_by(params: Mapping[str, str]) -> Iterator[None]:
+    """Errors name this dialect's parameters."""
+    try:
+        yield
+    except PoolError as error:
+        error.param = params.get(error.param or "", error.param)
+        raise
 
 
 def _dialect(asked: ResponsesRequest) -> Dialect:

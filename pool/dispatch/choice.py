@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from iamine.ids import JobId
-from iamine.wire.messages import TokenLogprob
+from iamine.wire.messages import MARK, TokenLogprob
 from pool.dispatch.events import (
     Accepted,
     AnswerEvent,
@@ -48,7 +48,7 @@ class Aligned:
     def add(self, text: str, logprobs: Sequence[TokenLogprob]) -> tuple[TokenLogprob, ...]:
         """Those shown now, after more text and tokens came in."""
         self._waiting.extend(logprobs)
-        self._shown += len(text.encode())
+        self._shown += len(text.replace(MARK, "").encode())  # no token's own bytes
         ready: list[TokenLogprob] = []
         while self._waiting and self._begin < self._shown:
             self._begin += len(self._waiting[0].bytes)
@@ -165,8 +165,10 @@ class Choice:
         if not part_first:
             return []
         self.tally.on_prompt(event.prompt_tokens, event.cached_tokens)
-        if event.reasoning:
-            self._reader = reader(self._formats, self._calls, tools=self._tools is not None, opened=True)
+        if event.reasoning or event.marks:
+            self._reader = reader(
+                self._formats, self._calls, tools=self._tools is not None, opened=event.reasoning, marks=event.marks
+            )
         if not first:
             return []
         echo: list[AnswerEvent] = [ChoiceDelta(choice=self.index, content=self._echo)] if self._echo else []

@@ -22,6 +22,7 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="b"):
     file_sha256: str
     template_sha256: str
     prompt_sha256: str
+    marks: tuple[str, ...] = ()
 
 
 class Tokens(msgspec.Struct, frozen=True, array_like=True, tag="t"):
@@ -105,7 +106,8 @@ def _entry(event: JobEvent, standing: Standing) -> Entry:
     match event:
         case Begun():
             told = standing.file_sha256, standing.template_sha256, standing.prompt_sha256
-            return Begin(event.worker, event.epoch, event.prompt_tokens, event.cached_tokens, event.reasoning, *told)
+            read = event.prompt_tokens, event.cached_tokens
+            return Begin(event.worker, event.epoch, *read, event.reasoning, *told, event.marks)
         case Delta():
             return Tokens(event.index, event.ids, event.text, event.logprobs)
         case Ended():
@@ -124,6 +126,7 @@ def _event(entry: Entry) -> JobEvent:
                 prompt_tokens=entry.prompt_tokens,
                 cached_tokens=entry.cached_tokens,
                 reasoning=entry.reasoning,
+                marks=entry.marks,
             )
         case Tokens():
             return Delta(index=entry.index, ids=entry.ids, text=entry.text, logprobs=entry.logprobs)

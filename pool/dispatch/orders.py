@@ -11,7 +11,7 @@ from pool.errors import ContextTooLong, InvalidRequest, ModelNotFound
 from pool.openai.sampling import nth_sampling
 from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Prompt
 from pool.routing.types import JobOrder, ModelCard
-from pool.toolcalls.formats import Formats
+from pool.toolcalls.formats import BARE, Formats
 
 BYTES_PER_TOKEN = 4  # a usual English figure; an estimate for the queue only
 
@@ -141,8 +141,10 @@ def _check_prompt(prompt: Prompt, card: ModelCard, param: str) -> None:
 
 def formats(request: ChatRequest | CompletionRequest, card: ModelCard) -> Formats:
     """How the answer is to be read. A grammar holds from the first token on, so what it allows is all there is."""
-    if isinstance(request, CompletionRequest) or request.sampling.grammar is not None:
+    if isinstance(request, CompletionRequest):
         return Formats()
+    if request.sampling.grammar is not None:
+        return Formats(tool=BARE if request.tools and not request.must_call else "")
     return Formats(tool=card.tool_format, reasoning=card.reasoning_format)
 
 

@@ -66,6 +66,7 @@ class Journal:
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
             reasoning=started.reasoning,
+            marks=started.marks,
         )
 
     def append(self, step: SequenceStep) -> Delta:

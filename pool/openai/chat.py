@@ -41,11 +41,9 @@ def parse_chat(body: bytes, *, seed: int) -> ChatRequest:
     model = fields.needed_string("model", max_length=MAX_MODEL_CHARACTERS)
     messages = parse_messages(fields)
     asked = parse_tools(fields)
-    grammar = parse_format(fields)
-    if asked.tools and (grammar or fields.has("grammar")):
-        key = "response_format" if grammar else "grammar"
+    if asked.tools and fields.has("grammar"):
         fields.refuse(
-            key, "it cannot be combined with 'tools' yet; send tool_choice 'none' or leave one out.", "unsupported_value"
+            "grammar", "it cannot be combined with 'tools'; send tool_choice 'none' or leave one out.", "unsupported_value"
         )
     stream, include_usage = sampling.parse_stream(fields)
     return ChatRequest(
@@ -55,7 +53,9 @@ def parse_chat(body: bytes, *, seed: int) -> ChatRequest:
         tools=asked.tools,
         must_call=asked.forced is not None,
         parallel_tool_calls=fields.boolean("parallel_tool_calls", True),
-        sampling=sampling.parse_sampling(fields, seed=seed, logprobs=_logprobs(fields), grammar=asked.forced or grammar),
+        sampling=sampling.parse_sampling(
+            fields, seed=seed, logprobs=_logprobs(fields), grammar=asked.constrained(parse_format(fields))
+        ),
         max_tokens=_max_tokens(fields),
         n=sampling.parse_choices(fields),
         stream=stream,

@@ -30,6 +30,12 @@ class ToolsAsked:
     text: bytes = b"[]"
     forced: Grammar | None = None
 
+    def constrained(self, form: Grammar | None) -> Grammar | None:
+        """What holds for the whole answer: a call that must be made, else one that may be made or the format asked for."""
+        if self.forced is not None or form is None or not self.tools:
+            return self.forced or form
+        return call_grammar(self.tools, form)
+
 
 def parse_tools(fields: Fields) -> ToolsAsked:
     """The tools and the choice among them; nothing is offered to the model when tool_choice is "none"."""
@@ -139,8 +145,8 @@ def _is_deeper(value: Any, limit: int) -> bool:
     return True
 
 
-def call_grammar(tools: tuple[Tool, ...]) -> Grammar:
-    """The JSON schema of one call of one of the tools: {"name": ..., "arguments": {...}}.
+def call_grammar(tools: tuple[Tool, ...], form: Grammar | None = None) -> Grammar:
+    """The JSON schema of one call of one of the tools: {"name": ..., "arguments": {...}}, or of content in the format `form`.
 
     Each tool's parameters, and what they define, stand under $defs with the tool's number: a grammar's rules are named
     by the last part of a reference, and two tools may use one name.
@@ -149,6 +155,9 @@ def call_grammar(tools: tuple[Tool, ...]) -> Grammar:
         defined = dict(
             pair for i, tool in enumerate(tools) for pair in _definitions(f"tool{i}", msgspec.json.decode(tool.schema))
         )
+        content = [] if form is None else [{"$ref": "#/$defs/content"}]
+        if form is not None:
+            defined |= _definitions("content", msgspec.json.decode(form.text) if form.text else {"type": "object"})
         deep = any(_is_deeper(value, MAX_SCHEMA_DEPTH) for value in defined.values())
     except RecursionError:  # where the interpreter's own limit is the lower one: it differs by version
         deep = True
@@ -163,7 +172,8 @@ def call_grammar(tools: tuple[Tool, ...]) -> Grammar:
         }
         for i, tool in enumerate(tools)
     ]
-    schema = (calls[0] if len(calls) == 1 else {"anyOf": calls}) | {"$defs": defined}
+    either = calls + content
+    schema = (either[0] if len(either) == 1 else {"anyOf": either}) | {"$defs": defined}
     return Grammar(kind="json_schema", text=encode_json(schema, "tools").decode())
 
 
@@ -219,6 +229,11 @@ def read_schema(fields: Fields) -> Grammar:
     _name(fields)
     fields.string("description", max_length=MAX_DESCRIPTION_CHARACTERS)
     fields.boolean("strict", False)  # the grammar holds either way
+    return schema_grammar(fields)
+
+
+def schema_grammar(fields: Fields) -> Grammar:
+    """The grammar of the JSON schema under `schema`."""
     text = encode_json(fields.needed_inner("schema").value, fields.name("schema"))
     if len(text) > MAX_SCHEMA_BYTES:
         fields.refuse("schema", f"at most {MAX_SCHEMA_BYTES} bytes of JSON.")

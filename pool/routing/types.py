@@ -61,7 +61,7 @@ class Queued:
 class Begun:
     """A worker took the job and tokenised the prompt. Told again (with a higher epoch) when the job moves.
 
-    `reasoning`: the answer's text begins inside the model's reasoning.
+    `reasoning`: the answer's text begins inside the model's reasoning. `marks`: its own marks, told from others' by MARK.
     """
 
     worker: WorkerId
@@ -69,6 +69,7 @@ class Begun:
     prompt_tokens: int
     cached_tokens: int
     reasoning: bool = False
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

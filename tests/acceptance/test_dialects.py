@@ -61,6 +61,12 @@ def test_a_response_holds_to_its_format(client: OpenAI) -> None:
     assert json.loads(answer.output_text) == {"colour": "red"}
 
 
+def test_input_tokens_are_counted_ahead(client: OpenAI) -> None:
+    counted = client.responses.input_tokens.count(model="mote", input=COUNT)
+    answered = client.responses.create(model="mote", input=COUNT, temperature=0)
+    assert answered.usage is not None and counted.input_tokens == answered.usage.input_tokens > 5
+
+
 def test_a_responses_errors_are_the_sdks_own(client: OpenAI) -> None:
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve("resp_none")
@@ -138,6 +144,21 @@ def test_a_message_uses_a_tool_and_reads_its_result(anthropic: httpx.Client, str
     second = ask(anthropic, user(WEATHER), said, user([result]), tools=tools, stream=stream)
     assert second["stop_reason"] == "end_turn"
     assert "sunny" in second["content"][0]["text"]
+
+
+def test_a_messages_tokens_are_counted_ahead(anthropic: httpx.Client) -> None:
+    tools = [{"name": "weather", "input_schema": SCHEMA}]
+    body = {"model": "mote", "messages": [user(WEATHER)], "tools": tools}
+    counted = anthropic.post("/v1/messages/count_tokens", json=body).json()["input_tokens"]
+    usage = ask(anthropic, user(WEATHER), tools=tools)["usage"]
+    assert counted == usage["input_tokens"] + usage["cache_read_input_tokens"] > 10
+
+
+def test_a_message_holds_to_its_format(anthropic: httpx.Client) -> None:
+    schema = {"type": "object", "properties": {"colour": {"enum": ["red"]}}, "required": ["colour"]}
+    form = {"type": "json_schema", "schema": schema | {"additionalProperties": False}}
+    told = ask(anthropic, user("hello"), output_config={"format": form})
+    assert json.loads(told["content"][0]["text"]) == {"colour": "red"}
 
 
 def test_a_forced_tool_is_used(anthropic: httpx.Client) -> None:

@@ -131,6 +131,20 @@ def test_tool_call_and_result(client: OpenAI) -> None:
     assert "sunny" in (second.choices[0].message.content or "")
 
 
+def test_beside_a_format_the_answer_is_a_call_or_in_the_format(client: OpenAI) -> None:
+    city = {"type": "object", "properties": {"city": {"enum": ["Paris"]}}, "required": ["city"], "additionalProperties": False}
+    asked: Any = {
+        "model": "mote",
+        "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": city}}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "where", "schema": city}},
+    }
+    message = client.chat.completions.create(temperature=0, **asked).choices[0].message
+    told = message.tool_calls[0].function.arguments if message.tool_calls else message.content  # type: ignore[union-attr]
+    assert json.loads(told or "") == {"city": "Paris"}
+    assert (message.content is None) == bool(message.tool_calls)
+
+
 def test_raw_completion(client: OpenAI) -> None:
     prompt = "<|im_start|>user\ncount from 3 to 12<|im_end|>\n<|im_start|>assistant\n"
     answer = client.completions.create(model="mote", prompt=prompt, temperature=0, max_tokens=50)

@@ -29,10 +29,16 @@ def new_calls() -> Calls:
 
 
 def parse(
-    deltas: Sequence[str], *, tool: str = "", reasoning: str = "", opened: bool = False, tools: bool = True
+    deltas: Sequence[str],
+    *,
+    tool: str = "",
+    reasoning: str = "",
+    opened: bool = False,
+    tools: bool = True,
+    marks: Sequence[str] = (),
 ) -> list[Part]:
     """The parts of a text that came in these deltas, neighbours of one kind joined."""
-    one = reader(Formats(tool=tool, reasoning=reasoning), new_calls(), tools=tools, opened=opened)
+    one = reader(Formats(tool=tool, reasoning=reasoning), new_calls(), tools=tools, opened=opened, marks=marks)
     told: list[Part] = []
     for delta in deltas:
         before = one.asides

@@ -131,6 +131,7 @@ class Decoder:
                 cached_tokens=min(common, len(prepared.prompt)),
                 prompt_sha256=prepared.prompt_sha256,
                 reasoning=prepared.reasoning,
+                marks=tuple(prepared.marks.values()),
             )
         )
         if ended:

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 
 from appliance.agent.engine.grammar import GrammarRefused, check_text
 from appliance.agent.engine.llama import LlamaError, Vocabulary
-from appliance.agent.engine.markers import SEAM, Markers, TooDeep, guard_all
+from appliance.agent.engine.markers import LEAST_CHARS, SEAM, Markers, TooDeep, guard_all
 from appliance.agent.engine.sequence import Prepared
 from appliance.agent.engine.template import CHATML, ChatTemplate, TemplateFailed
 from iamine.wire.messages import MAX_FRAME_BYTES, ChatWork, CompletionWork, EmbeddingWork, Failed, Job, Sampling
@@ -19,6 +19,7 @@ MAX_STOP_CHARS = 500
 MAX_TOP_LOGPROBS = 20
 MAX_INPUTS = 2048  # OpenAI's limit
 MAX_BIASES = 1024
+MAX_MARKS = 64  # templates use about ten special tokens
 REASONING = "<think>"  # ends the prompt where a template opens the reasoning itself: Qwen3.5, DeepSeek-R1
 REASONING_END = "</think>"
 NUMBER_BYTES = 14  # of one component of a vector in JSON
@@ -75,6 +76,8 @@ class Preparer:
             markup.append(REASONING)  # guarded even where it is several ordinary tokens
         self._control = Markers(control)
         self._markup = Markers(control + markup)
+        written = [s for s in specials if source is not None and s.text in source and len(s.text) >= LEAST_CHARS]
+        self._marks = {s.id: s.text for s in written[:MAX_MARKS]}
 
     def _compile(self, source: str) -> None:
         self.template_sha256 = hashlib.sha256(source.encode()).hexdigest()
@@ -100,7 +103,8 @@ class Preparer:
             reasons = rendered.rstrip().endswith(REASONING)
             if job.work.opening:
                 rendered, reasons = self._opened(rendered, job.work.opening, closes=reasons), False
-            return self._checked(job, self._chat_ids(rendered), reasoning=reasons)
+            prepared = self._checked(job, self._chat_ids(rendered), reasoning=reasons)
+            return replace(prepared, marks=self._marks) if _reads_calls(job) else prepared
         except (LlamaError, TooDeep) as error:
             raise Refused("bad_request", str(error)) from error
 
@@ -223,6 +227,11 @@ class Preparer:
 
     def _is_bias(self, bias: dict[int, float]) -> bool:
         return len(bias) <= MAX_BIASES and all(0 <= i < self._vocabulary.size and abs(b) <= 1e6 for i, b in bias.items())
+
+
+def _reads_calls(job: Job) -> bool:
+    """Whether calls are looked for in the answer's text; what a grammar makes holds no marks."""
+    return isinstance(job.work, ChatWork) and bytes(job.work.tools) != b"[]" and job.sampling.grammar is None
 
 
 def _objects(raw: msgspec.Raw, name: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """One answer in the making: the ids so far, what of their text was shown, and when it ends. No I/O, no clock."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -22,13 +22,15 @@ class Pieces(Protocol):
 class Prepared:
     """A job that may run: its prompt as ids, checked; its constraint, if any, is still as it came.
 
-    `reasoning`: the prompt ended inside the model's reasoning.
+    `reasoning`: the prompt ended inside the model's reasoning. `marks`: tokens to be told from the same characters written
+    as others, by their texts.
     """
 
     job: Job
     prompt: tuple[int, ...]
     prompt_sha256: str
     reasoning: bool = False
+    marks: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,17 @@ class Sequence:
     answer: list[int] = field(default_factory=list)
     counts: Counter[int] = field(default_factory=Counter)
     visible: VisibleText = field(default_factory=VisibleText)
+    marks: Collection[int] = ()
 
     @classmethod
     def begin(cls, prepared: Prepared, vocabulary: Pieces, context_tokens: int) -> "Sequence":
         """A sequence as it is after the job's prefix: text shown by then is not shown again."""
         job = prepared.job
         limit = min(job.sampling.max_tokens, context_tokens - len(prepared.prompt))
-        new = cls(job=job, prompt=prepared.prompt, limit=limit, vocabulary=vocabulary, visible=VisibleText(job.sampling.stop))
+        visible = VisibleText(job.sampling.stop, marks=bool(prepared.marks))
+        new = cls(
+            job=job, prompt=prepared.prompt, limit=limit, vocabulary=vocabulary, visible=visible, marks=prepared.marks.keys()
+        )
         for token in job.prefix:
             new._append(token)
         return new
@@ -93,7 +99,7 @@ class Sequence:
     def _append(self, token: int) -> str:
         self.answer.append(token)
         self.counts[token] += 1
-        return self.visible.feed(self.vocabulary.piece(token))
+        return self.visible.feed(self.vocabulary.piece(token), mark=token in self.marks)
 
     def _finish(self, reason: Literal["stop", "length"]) -> Finished:
         text = self.visible.finish()

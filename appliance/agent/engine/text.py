@@ -7,6 +7,8 @@ then; and how the bytes were cut into tokens changes nothing in the text as a wh
 import codecs
 from collections.abc import Sequence
 
+from iamine.wire.messages import MARK
+
 
 class VisibleText:
     """Decodes bytes as they come and keeps back what may still become a character or a stop string.
@@ -15,19 +17,31 @@ class VisibleText:
     ends the text (of several, the one that began first); neither it nor anything after it is shown.
     """
 
-    def __init__(self, stops: Sequence[str] = ()) -> None:
+    def __init__(self, stops: Sequence[str] = (), *, marks: bool = False) -> None:
+        self._marks = marks
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = tuple(sorted({s for s in stops if s}, key=len, reverse=True))
         self._held = ""
         self.stop: str | None = None
 
-    def feed(self, piece: bytes) -> str:
-        """The text that may be shown now that the token with these bytes was drawn; "" after a stop string."""
-        return self._advance(self._decoder.decode(piece), final=False)
+    def feed(self, piece: bytes, *, mark: bool = False) -> str:
+        """The text that may be shown now that the token with these bytes was drawn; "" after a stop string.
+
+        `mark`: the token is one of the model's own marks, and has MARK before it.
+        """
+        if mark:
+            unfinished = self._decoded(b"", final=True)
+            return self._advance(unfinished + MARK + piece.decode("utf-8", "replace"), final=False)
+        return self._advance(self._decoded(piece), final=False)
+
+    def _decoded(self, piece: bytes, *, final: bool = False) -> str:
+        """Where marks are told apart nobody else writes MARK."""
+        text = self._decoder.decode(piece, final)
+        return text.replace(MARK, "\ufffd") if self._marks else text
 
     def finish(self) -> str:
         """The rest, at the end of the answer: nothing waits any more. A second call gives ""."""
-        return self._advance(self._decoder.decode(b"", final=True), final=True)
+        return self._advance(self._decoded(b"", final=True), final=True)
 
     def _advance(self, decoded: str, *, final: bool) -> str:
         if self.stop is not None:

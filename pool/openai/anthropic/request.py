@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import msgspec
 
 from iamine.ids import ModelId
+from iamine.wire.messages import Grammar
 from pool.openai import sampling
 from pool.openai.anthropic.turns import parse_turns
 from pool.openai.chat import MAX_MODEL_CHARACTERS
 from pool.openai.fields import MAX_TOKEN_ID, Fields, Object, decode_object
-from pool.openai.tools import Offered, ToolsAsked, offer, read_function
+from pool.openai.tools import Offered, ToolsAsked, offer, read_function, schema_grammar
 from pool.openai.types import ChatRequest, Tool
 
 MAX_STOPS = 16  # what a worker takes; Anthropic's own limit is far higher
@@ -21,8 +22,7 @@ _REFUSED: Mapping[str, str] = {
     "inference_geo": "this pool's machines are where their owners are.",
     "mcp_servers": "the pool connects to no other servers; offer their tools as 'tools'.",
     "speed": "a machine answers as fast as it can.",
-    "output_config": "it is not implemented; say in a message what the answer should look like.",
-    "output_format": "it is not implemented; say in a message what the answer should look like.",
+    "output_format": "it is old; send 'output_config'.",
 }
 _KNOWN = frozenset(
     {
@@ -41,20 +41,33 @@ _KNOWN = frozenset(
         "service_tier",
         "thinking",
         "cache_control",
+        "output_config",
     }
 )
+_COUNTED = _KNOWN - {"max_tokens", "metadata", "service_tier", "stop_sequences", "stream", "temperature", "top_k", "top_p"}
 
 
 def parse_message(body: bytes, *, seed: int) -> ChatRequest:
     """The request in the body; `seed` (int64) draws its tokens. Raises InvalidRequest naming the parameter."""
     fields = Fields(decode_object(body))
     fields.only(_KNOWN, _REFUSED)
-    _check_labels(fields)
     fields.required("max_tokens")
+    return _chat(fields, seed=seed, max_tokens=fields.integer("max_tokens", 1, sampling.MAX_ANSWER_TOKENS))
+
+
+def parse_count(body: bytes) -> ChatRequest:
+    """The request whose prompt is to be counted: no token of its answer is asked for. Raises InvalidRequest."""
+    fields = Fields(decode_object(body))
+    fields.only(_COUNTED, _REFUSED)
+    return _chat(fields, seed=0, max_tokens=0)
+
+
+def _chat(fields: Fields, *, seed: int, max_tokens: int | None) -> ChatRequest:
+    _check_labels(fields)
     asked, parallel = _tools(fields)
     fields.number("temperature", 0, 1, 1.0)  # half of what a chat may have
     fields.integer("top_k", 0, MAX_TOKEN_ID)
-    drawn = sampling.parse_sampling(fields, seed=seed, logprobs=None, grammar=asked.forced)
+    drawn = sampling.parse_sampling(fields, seed=seed, logprobs=None, grammar=asked.constrained(_format(fields)))
     stops = sampling.parse_stops(fields, "stop_sequences", MAX_STOPS)
     return ChatRequest(
         model=ModelId(fields.needed_string("model", max_length=MAX_MODEL_CHARACTERS)),
@@ -64,7 +77,7 @@ def parse_message(body: bytes, *, seed: int) -> ChatRequest:
         must_call=asked.forced is not None,
         parallel_tool_calls=parallel,
         sampling=msgspec.structs.replace(drawn, stop=stops),
-        max_tokens=fields.integer("max_tokens", 1, sampling.MAX_ANSWER_TOKENS),
+        max_tokens=max_tokens,
         n=1,
         stream=fields.boolean("stream", False),
         include_usage=False,
@@ -84,6 +97,21 @@ def _check_labels(fields: Fields) -> None:
     thinking = fields.inner("thinking")
     if thinking is not None and thinking.needed_string("type") != "disabled":
         thinking.refuse("type", "only 'disabled' is supported here: no model reasons yet.", "unsupported_value")
+
+
+def _format(fields: Fields) -> Grammar | None:
+    """The constraint that `output_config.format` puts on the answer."""
+    config = fields.inner("output_config")
+    if config is None:
+        return None
+    config.only({"format"}, {"effort": "how much a model reasons is up to its template."})
+    asked = config.inner("format")
+    if asked is None:
+        return None
+    asked.only({"type", "schema"}, {})
+    if asked.needed_string("type") != "json_schema":
+        asked.refuse("type", "must be json_schema.", "unsupported_value")
+    return schema_grammar(asked)
 
 
 def _tools(fields: Fields) -> tuple[ToolsAsked, bool]:

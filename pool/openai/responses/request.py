@@ -84,9 +84,6 @@ def parse_responses(body: bytes, *, seed: int) -> ResponsesRequest:
     offered = offer(fields, _tool, "name")
     asked = _chosen(fields, offered)
     text = fields.inner("text") or Fields({}, "text")
-    grammar = _grammar(text)
-    if asked.tools and grammar:
-        text.refuse("format", "it cannot be combined with 'tools' yet; send tool_choice 'none' or leave one out.")
     stream, _ = sampling.parse_stream(_streaming(fields))
     chat = ChatRequest(
         model=ModelId(fields.needed_string("model", max_length=MAX_MODEL_CHARACTERS)),
@@ -95,7 +92,7 @@ def parse_responses(body: bytes, *, seed: int) -> ResponsesRequest:
         tools=asked.tools,
         must_call=asked.forced is not None,
         parallel_tool_calls=fields.boolean("parallel_tool_calls", True),
-        sampling=sampling.parse_sampling(fields, seed=seed, logprobs=None, grammar=asked.forced or grammar),
+        sampling=sampling.parse_sampling(fields, seed=seed, logprobs=None, grammar=asked.constrained(_grammar(text))),
         max_tokens=fields.integer("max_output_tokens", 1, sampling.MAX_ANSWER_TOKENS),
         n=1,
         stream=stream,

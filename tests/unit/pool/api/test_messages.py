@@ -132,9 +132,19 @@ async def test_errors_have_anthropics_envelope(
         assert told["request_id"] == reply.headers["x-request-id"]
 
 
+async def test_a_prompt_is_counted_by_a_worker_that_answers_nothing(pool: Served, http: httpx.AsyncClient) -> None:
+    pool.hub.script = lambda _order: answering(reason="length")
+    asked = {"model": "mote", "messages": BODY["messages"], "tools": TOOLS}
+    counted = await http.post("/v1/messages/count_tokens", json=asked)
+    assert (counted.status_code, counted.json()) == (200, {"input_tokens": 7})
+    (order,) = pool.hub.orders
+    assert order.sampling.max_tokens == 0
+    assert counted.headers["request-id"] == order.job
+    wrong = await http.post("/v1/messages/count_tokens", json=asked | {"model": "nope"})
+    assert (wrong.status_code, wrong.json()["error"]["type"]) == (404, "not_found_error")
+
+
 async def test_what_is_not_there_is_told_in_the_envelope_too(http: httpx.AsyncClient) -> None:
-    counted = await http.post("/v1/messages/count_tokens", json=BODY)
-    assert (counted.status_code, counted.json()["error"]["type"]) == (404, "not_found_error")
     assert (await http.get("/v1/messages")).json()["error"]["type"] == "invalid_request_error"
     assert (await http.get("/v1/messages/batches")).json()["error"]["type"] == "not_found_error"
 

@@ -33,6 +33,10 @@ async def test_models_are_listed_chat_first_and_found_by_any_id() -> None:
             about = {"kind": "chat", "context_tokens": 2048, "workers": 1, "tools": True, "reasoning": False}
             assert told["x_iamine"] == about
             assert (told["object"], told["created"], told["owned_by"]) == ("model", 1_700_000_000, "iamine")
+            theirs = {"anthropic-version": "2023-06-01"}
+            page = (await http.get("/v1/models", headers=theirs)).json()
+            assert (page["first_id"], page["last_id"], page["data"][0]["type"]) == (IDS[1], "iamine-micro", "model")
+            assert (await http.get("/v1/models/mote", headers=theirs)).json()["display_name"] == "mote"
             both = (await http.get("/v1/models/iamine-auto")).json()
             assert both["x_iamine"] == about | {"workers": 2, "pseudo": True}
 

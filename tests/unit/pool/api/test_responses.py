@@ -54,6 +54,17 @@ async def test_a_plain_response(pool: Served, client: openai.AsyncOpenAI) -> Non
     assert pool.records.finished[0].status == "complete"
 
 
+async def test_a_prompt_is_counted_by_a_worker_that_answers_nothing(pool: Served, client: openai.AsyncOpenAI) -> None:
+    pool.hub.script = lambda _order: answering(reason="length")
+    counted = await client.responses.input_tokens.count(model="mote", input="Hello", tools=TOOLS)
+    assert (counted.object, counted.input_tokens) == ("response.input_tokens", 7)
+    assert [order.sampling.max_tokens for order in pool.hub.orders] == [0]
+    pool.hub.script = lambda _order: [ContextTooLong("Too long.", param="messages")]
+    with pytest.raises(openai.BadRequestError) as long:
+        await client.responses.input_tokens.count(model="mote", input="Hello")
+    assert long.value.param == "input"
+
+
 async def test_a_streamed_response(pool: Served, client: openai.AsyncOpenAI) -> None:
     async with client.responses.stream(model="mote", input="Hello") as stream:
         events = [event async for event in stream]

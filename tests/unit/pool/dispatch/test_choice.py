@@ -1,11 +1,13 @@
 """One choice: text, calls and log probabilities out of job events."""
 
+from collections.abc import Sequence
+
 from fakes.hub import WORKER, ended, vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iamine.ids import JobId
-from iamine.wire.messages import TokenLogprob
+from iamine.wire.messages import MARK, TokenLogprob
 from pool.dispatch.choice import Aligned, Choice, Tally, ToolUse
 from pool.dispatch.events import AnswerEvent, ChoiceDelta, ChoiceEnded
 from pool.routing.types import Begun, Delta, Segment
@@ -73,17 +75,25 @@ def test_the_echo_comes_once_before_the_text() -> None:
     assert one.on(begun) == []
 
 
+def test_a_workers_marks_are_no_text_and_no_tokens() -> None:
+    one = Choice(index=0, job=JobId("job_1"), tools=None, formats=Formats(reasoning="think"), logprobs=True)
+    one.on(Begun(worker=WORKER, epoch=1, prompt_tokens=1, cached_tokens=0, marks=("<think>", "</think>")))
+    told = told_of(one, ("<think>", "a"), ("</think>",), ("b", "<thi", "nk>"), marks=("<think>", "</think>"))
+    assert gathered(told) == ("b<think>", "a", "b<think>")
+
+
 THINK = Formats(reasoning="think")
 HARMONY = Formats(tool="harmony", reasoning="harmony")
 
 
-def told_of(one: Choice, *steps: tuple[str, ...], reason: str = "stop") -> list[AnswerEvent]:
+def told_of(one: Choice, *steps: tuple[str, ...], reason: str = "stop", marks: Sequence[str] = ()) -> list[AnswerEvent]:
     """All that is told of an answer whose steps have these tokens, each with its log probability."""
     told: list[AnswerEvent] = []
     count = 0
     for tokens in steps:
         logprobs = tuple(token(text.encode()) for text in tokens)
-        told += one.on(Delta(index=count, ids=(1,) * len(tokens), text="".join(tokens), logprobs=logprobs))
+        text = "".join(MARK + each if each in marks else each for each in tokens)
+        told += one.on(Delta(index=count, ids=(1,) * len(tokens), text=text, logprobs=logprobs))
         count += len(tokens)
     return told + one.on(ended(count, reason=reason))
 

@@ -65,6 +65,7 @@ def test_a_model_of_unknown_vocabulary_takes_any_token() -> None:
         ({"tools": TOOLS}, Formats(tool="harmony", reasoning="harmony")),
         ({"response_format": {"type": "json_object"}}, Formats()),
         ({"tools": TOOLS, "tool_choice": "required"}, Formats()),
+        ({"tools": TOOLS, "response_format": {"type": "json_object"}}, Formats(tool="bare")),
     ],
 )
 def test_a_grammar_leaves_no_room_for_reasoning(fields: dict[str, Any], read: Formats) -> None:

@@ -193,11 +193,20 @@ def test_a_grammar_of_the_client_goes_to_the_engine() -> None:
     assert parse(grammar="").sampling.grammar is None
 
 
-@pytest.mark.parametrize("fields", [{"response_format": {"type": "json_object"}}, {"grammar": "root ::= [a-z]"}])
-def test_tools_and_a_grammar_exclude_each_other_unless_no_tool_may_be_called(fields: dict[str, Any]) -> None:
-    tools = [{"type": "function", "function": {"name": "f"}}]
-    assert refused(tools=tools, **fields).param == next(iter(fields))
-    assert parse(tools=tools, tool_choice="none", **fields).sampling.grammar is not None
+def test_tools_and_a_grammar_of_the_client_exclude_each_other_unless_no_tool_may_be_called() -> None:
+    tools, grammar = [{"type": "function", "function": {"name": "f"}}], "root ::= [a-z]"
+    assert refused(tools=tools, grammar=grammar).param == "grammar"
+    assert parse(tools=tools, tool_choice="none", grammar=grammar).sampling.grammar is not None
+
+
+def test_tools_beside_a_format_are_one_grammar_of_either() -> None:
+    tools, form = [{"type": "function", "function": {"name": "f"}}], {"type": "json_object"}
+    either = parse(tools=tools, response_format=form)
+    assert not either.must_call and either.sampling.grammar is not None
+    assert '"#/$defs/content"' in either.sampling.grammar.text
+    assert parse(tools=tools, tool_choice="none", response_format=form).sampling.grammar == Grammar(kind="json_object")
+    forced = parse(tools=tools, tool_choice="required", response_format=form)
+    assert forced.must_call and "content" not in str(forced.sampling.grammar)
 
 
 _numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)

@@ -64,6 +64,18 @@ def test_a_call_that_must_be_made_is_a_grammar() -> None:
         assert not schema.is_valid({"name": "c", "arguments": {}})
 
 
+@pytest.mark.parametrize("form", [Grammar(kind="json_schema", text=json.dumps(REFERRING)), Grammar(kind="json_object")])
+def test_beside_a_format_a_call_may_be_made_or_not(form: Grammar) -> None:
+    asked = parse_tools(Fields({"tools": [tool(name="a", parameters=REFERRING)]}))
+    grammar = asked.constrained(form)
+    assert grammar is not None
+    fits = jsonschema_rs.validator_for(json.loads(grammar.text)).is_valid
+    assert fits({"name": "a", "arguments": {"p": 2}})
+    assert fits({"p": 1})
+    assert fits({"p": 3}) == fits({}) == (form.kind == "json_object")
+    assert asked.constrained(None) is None
+
+
 def test_two_tools_may_define_one_name() -> None:
     old = {"type": "object", "properties": {"p": {"$ref": "#/definitions/P"}}, "definitions": {"P": {"const": 3}}}
     given = {"tools": [tool(name="a", parameters=REFERRING), tool(name="b", parameters=old)], "tool_choice": "required"}

@@ -104,6 +104,21 @@ def test_neither_can_roles_parts_assistants_or_calls(
     assert prompt(make(), chat(message)).count(end) == 1
 
 
+def test_marks_are_told_where_calls_are_looked_for(make: Callable[..., Preparer], vocabulary: Vocabulary) -> None:
+    messages, tools = (msgspec.Raw(json.dumps(value).encode()) for value in ([user("Hi")], [{"type": "function"}]))
+
+    def marks(work: Any, **sampling: Any) -> set[str]:
+        prepared = make().prepare(job(work, **sampling))
+        assert isinstance(prepared, Prepared)
+        assert all(vocabulary.text(token) == text for token, text in prepared.marks.items())
+        return set(prepared.marks.values())
+
+    assert marks(ChatWork(messages=messages, tools=tools)) == {"<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"}
+    assert marks(ChatWork(messages=messages)) == set()
+    assert marks(ChatWork(messages=messages, tools=tools), grammar=Grammar(kind="json_object")) == set()
+    assert marks(CompletionWork(prompt="x")) == set()
+
+
 def test_the_templates_own_markup_is_guarded_in_user_text_only(make: Callable[..., Preparer], vocabulary: Vocabulary) -> None:
     call = vocabulary.tokenize("<tool_call>", special=True)[0]
     assert call not in prompt(make(), chat(user("<tool_call>{}")))

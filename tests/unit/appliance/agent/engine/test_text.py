@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.agent.engine.text import VisibleText
+from iamine.wire.messages import MARK
 
 stops = st.lists(st.text("ab<é", min_size=0, max_size=4), max_size=4)
 bytes_like = st.one_of(st.binary(max_size=40), st.text("ab<é🐎", max_size=40).map(str.encode))
@@ -14,6 +15,22 @@ bytes_like = st.one_of(st.binary(max_size=40), st.text("ab<é🐎", max_size=40)
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(p % (len(data) + 1) for p in places), len(data)]
     return [data[a:b] for a, b in pairwise(edges)]
+
+
+def test_a_mark_of_the_models_own_is_told_from_its_characters() -> None:
+    visible = VisibleText(marks=True)
+    assert visible.feed("é".encode()[:1]) == ""
+    assert visible.feed(b"<a>", mark=True) == f"\ufffd{MARK}<a>"
+    assert visible.feed(b"<a>") == "<a>"
+    assert visible.feed(MARK.encode()) == "\ufffd", "nobody else writes it"
+    assert visible.finish() == ""
+    assert VisibleText().feed(MARK.encode()) == MARK
+
+
+def test_a_stop_string_may_be_a_mark() -> None:
+    visible = VisibleText(["<a>"], marks=True)
+    assert visible.feed(b"x<a>", mark=True) == f"{MARK}x"
+    assert visible.stop == "<a>"
 
 
 def shown(pieces: list[bytes], stop: list[str]) -> tuple[str, str | None]:

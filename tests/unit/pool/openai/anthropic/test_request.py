@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pool.errors import InvalidRequest
-from pool.openai.anthropic.request import parse_message
+from pool.openai.anthropic.request import parse_count, parse_message
 from pool.openai.types import ChatRequest
 
 TOOL = {"name": "f", "input_schema": {"type": "object"}}
@@ -66,6 +66,24 @@ def test_the_choice_among_tools(choice: dict[str, str], offered: bool, forced: b
     assert (bool(asked.tools), asked.must_call, asked.sampling.grammar is not None) == (offered, forced, forced)
 
 
+def test_an_output_format_is_a_grammar() -> None:
+    schema = {"type": "object", "properties": {"a": {"const": 1}}}
+    config = {"format": {"type": "json_schema", "schema": schema}}
+    grammar = parse(output_config=config).sampling.grammar
+    assert grammar is not None and json.loads(grammar.text) == schema
+    assert '"#/$defs/content"' in str(parse(output_config=config, tools=[TOOL]).sampling.grammar)
+    assert parse(output_config={}).sampling.grammar is parse(output_config=None).sampling.grammar is None
+
+
+def test_a_prompt_to_be_counted_is_a_chat_without_an_answer() -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "system": "Be brief.", "tools": [TOOL]}
+    asked = parse_count(json.dumps(body).encode())
+    assert (asked.max_tokens, asked.stream, len(asked.tools), len(json.loads(asked.messages))) == (0, False, 1, 2)
+    with pytest.raises(InvalidRequest) as caught:
+        parse_count(json.dumps(body | {"max_tokens": 5}).encode())
+    assert caught.value.param == "max_tokens"
+
+
 def test_one_tool_at_a_time() -> None:
     assert not parse(tools=[TOOL], tool_choice={"type": "auto", "disable_parallel_tool_use": True}).parallel_tool_calls
 
@@ -76,7 +94,10 @@ def test_one_tool_at_a_time() -> None:
         ({"colour": "red"}, "colour"),
         ({"seed": 1}, "seed"),
         ({"mcp_servers": []}, "mcp_servers"),
-        ({"output_config": {}}, "output_config"),
+        ({"output_config": {"effort": "low"}}, "output_config.effort"),
+        ({"output_config": {"format": {"type": "xml", "schema": {}}}}, "output_config.format.type"),
+        ({"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema"),
+        ({"output_format": {}}, "output_format"),
         ({"max_tokens": None}, "max_tokens"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"model": None}, "model"),

@@ -103,6 +103,8 @@ def test_the_format_of_the_text() -> None:
     assert parse(text={"format": {"type": "text"}}).chat.sampling.grammar is None
     told = parse(text={"format": {"type": "json_object"}}).chat.sampling.grammar
     assert told is not None and told.kind == "json_object"
+    either = parse(text={"format": FORMAT}, tools=[TOOL]).chat
+    assert either.tools and not either.must_call and '"#/$defs/content"' in str(either.sampling.grammar)
     held = parse(text={"format": FORMAT}, tools=[TOOL], tool_choice="none")
     assert held.chat.sampling.grammar is not None and held.chat.sampling.grammar.kind == "json_schema"
     assert held.repeated["text"] == {"format": FORMAT}
@@ -144,7 +146,6 @@ def test_the_format_of_the_text() -> None:
         ({"text": {"format": {"type": "text", "schema": {}}}}, "text.format.schema"),
         ({"text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
         ({"text": {"format": FORMAT | {"json_schema": {}}}}, "text.format.json_schema"),
-        ({"text": {"format": FORMAT}, "tools": [TOOL]}, "text.format"),
     ],
 )
 def test_what_is_refused_is_named(more: dict[str, Any], param: str) -> None:
