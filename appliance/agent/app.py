@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-from appliance.agent import hardware
+from appliance.agent import probe
 from appliance.agent.config import Settings, need_pool, worker_endpoint
 from appliance.agent.errors import ConfigError
 from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
+from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog, scan
 from appliance.agent.plan import Plan, plan
 from appliance.agent.runner import Runner
@@ -24,7 +25,6 @@ from iamine import __version__, manifest
 from iamine.keyfile import load_or_create
 from iamine.lockfile import LockFile
 from iamine.paths import private_dir
-from iamine.wire.messages import Hardware
 
 KEY_NAME = "worker.key"
 LOCK_NAME = "worker.lock"
@@ -46,7 +46,7 @@ class Prepared:
 def prepare(settings: Settings, screen: Screen) -> Prepared:
     """Look at the machine and its files, and decide what to load. Raises AgentError."""
     pool = need_pool(settings)
-    machine = hardware.probe()
+    machine = probe.probe()
     screen.say(describe(machine))
     catalog = at_hand(settings, screen)
     for problem in catalog.problems:
@@ -76,9 +76,11 @@ def at_hand(settings: Settings, screen: Screen) -> Catalog:
 
 def describe(machine: Hardware) -> str:
     """The machine in one line."""
-    gpus = "; ".join(f"{gpu.name}, {gigabytes(gpu.memory_bytes)}" for gpu in machine.gpus) or "no GPU"
-    free = f"{gigabytes(machine.memory_available_bytes)} of {gigabytes(machine.memory_bytes)} memory free"
-    return f"{machine.cpu}, {machine.cores_usable:g} cores usable, {free}; {gpus}"
+    cards = [
+        f"{device.name}{'' if device.usable else ' (not used)'}, {gigabytes(device.memory_bytes)}" for device in machine.devices
+    ]
+    memory = f"{gigabytes(machine.memory.available_bytes)} of {gigabytes(machine.memory.total_bytes)} memory free"
+    return f"{machine.cpu.name}, {machine.cpu.cores_usable:g} cores usable, {memory}; {'; '.join(cards) or 'no GPU'}"
 
 
 @contextlib.contextmanager
@@ -97,7 +99,7 @@ def sole_worker(data_dir: Path) -> Iterator[None]:
 async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     """Load, link and serve until a signal (0), or until the pool refuses this worker for good (3)."""
     identity = load_or_create(settings.data_dir / KEY_NAME)
-    worker = Worker(hardware=prepared.machine, say=screen.say, clock=time.monotonic)
+    worker = Worker(hardware=prepared.machine.told(), say=screen.say, clock=time.monotonic)
     runner = Runner(on_frame=worker.on_frame, on_offers=worker.on_offers, quarantine_dir=settings.data_dir / QUARANTINE_NAME)
     endpoint = Endpoint(
         url=worker_endpoint(prepared.pool),

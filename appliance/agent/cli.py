@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, doctor, fit, hardware
+from appliance.agent import app, doctor, fit, report
 from appliance.agent.config import Options, Settings, settings
 from appliance.agent.models import Catalog
+from appliance.agent.probe import disk_free_bytes, probe
 from appliance.agent.screen import PlainScreen, open_screen
 from iamine import chat, manifest
 from iamine.client import FILE_NAME, Access, Client, read_file
@@ -97,34 +98,33 @@ def run_worker(args: argparse.Namespace) -> int:
 def run_probe(args: argparse.Namespace) -> int:
     """Show the machine and what it can run."""
     chosen, out = chosen_settings(args), Terminal(sys.stdout)
-    machine, catalog = hardware.probe(), at_hand(chosen)
+    machine, catalog = probe(), at_hand(chosen)
     room = fit.budget(machine, use_gpu=chosen.gpu)
     fits = [fit.fit(model, room) for model in known(catalog)]
-    choice = fit.choose(machine, [file.model for file in catalog.files if file.model.kind != "embedding"], use_gpu=chosen.gpu)
-    disk = hardware.disk_free_bytes(chosen.data_dir)
+    choice = fit.best(room, [file.model for file in catalog.files if file.model.kind != "embedding"])
+    wish = fit.best(room, [model for model in known(catalog) if model.kind != "embedding"])
+    disk = disk_free_bytes(chosen.data_dir)
     if args.json:
-        found = [fit_json(each) for each in fits]
-        best = {"model": choice.model.id if choice.model else None, "reason": choice.reason}
-        out.json({"hardware": machine, "disk_free_bytes": disk, "budget_bytes": room.bytes, "fits": found, "choice": best})
+        out.json(report.as_json(machine, disk, room, fits, {"choice": choice, "best_known": wish}))
         return EXIT_OK
-    out.line(app.describe(machine))
-    out.line(f"{machine.os}; {fit.gigabytes(disk) if disk is not None else 'unknown'} of disk free in {chosen.data_dir}")
-    out.table(("model", "fits", "needs", "slots x context", "tokens/s", "why not"), [fit_row(each) for each in fits])
-    out.line(f"{room.device} can give {fit.gigabytes(room.bytes)}; speeds are expected for one answer, not measured", "dim")
-    out.line(f"best at hand: {choice.model.id if choice.model else 'none'} ({choice.reason})")
+    report.show(out, machine, f"disk     {fit.gigabytes(disk) if disk is not None else 'unknown'} free in {chosen.data_dir}")
+    report.show_fits(out, room, fits, choice)
+    out.line(f"best known: {wish.model.id if wish.model else 'none'} ({wish.reason})")
+    out.line(f"looked in {machine.took_s:.1f} s", "dim")
     return EXIT_OK
 
 
 def run_models(args: argparse.Namespace) -> int:
     """List the manifest's models and the files at hand."""
     chosen, out = chosen_settings(args), Terminal(sys.stdout)
-    room = fit.budget(hardware.probe(), use_gpu=chosen.gpu)
+    room = fit.budget(probe(), use_gpu=chosen.gpu)
     catalog = at_hand(chosen)
     here = {file.model.id: str(file.path) for file in catalog.files}
     rows = [(model, here.get(model.id), fit.fit(model, room)) for model in known(catalog)]
     if args.json:
         listed = [
-            {**model_json(model), "path": path, "at_hand": path is not None, **fit_json(found)} for model, path, found in rows
+            {**model_json(model), "path": path, "at_hand": path is not None, **report.fit_json(found)}
+            for model, path, found in rows
         ]
         out.json({"models": listed, "problems": catalog.problems})
         return EXIT_OK
@@ -158,7 +158,7 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 def examine(chosen: Settings) -> list[doctor.Check]:
     """All checks, in the order in which they matter."""
-    machine, catalog = hardware.probe(), at_hand(chosen)
+    machine, catalog = probe(), at_hand(chosen)
     base = chosen.pool or read_file(chosen.data_dir / FILE_NAME).base_url
 
     def ask_time() -> float | None:
@@ -171,7 +171,7 @@ def examine(chosen: Settings) -> list[doctor.Check]:
         *doctor.model_files(catalog),
         doctor.memory(machine, catalog, use_gpu=chosen.gpu),
         *doctor.gpus(machine, use_gpu=chosen.gpu),
-        doctor.folder(chosen.data_dir, hardware.disk_free_bytes(chosen.data_dir)),
+        doctor.folder(chosen.data_dir, disk_free_bytes(chosen.data_dir)),
         doctor.key(chosen.data_dir / app.KEY_NAME),
         *doctor.pool(base, ask_time, time.time()),
     ]
@@ -195,28 +195,6 @@ def known(catalog: Catalog) -> list[manifest.Model]:
     """The manifest's models, and those at hand that it does not know."""
     entries = list(manifest.load().model)
     return entries + [file.model for file in catalog.files if not file.known]
-
-
-def fit_json(found: fit.Fit) -> dict[str, object]:
-    """Whether a model fits, as JSON values."""
-    return {
-        "model": found.model.id,
-        "fits": found.fits,
-        "need_bytes": found.need_bytes,
-        "slots": found.slots,
-        "context_tokens": found.context_tokens,
-        "speed_tps": round(found.speed_tps, 1),
-        "reason": found.reason,
-    }
-
-
-def fit_row(found: fit.Fit) -> tuple[str, ...]:
-    """Whether a model fits, as a line of a table."""
-    name, need = found.model.id, fit.gigabytes(found.need_bytes)
-    if not found.fits:
-        return name, "no", need, "", "", found.reason
-    slow = f"slower than {fit.LEAST_TPS:.0f} tokens/s" if found.speed_tps < fit.LEAST_TPS else ""
-    return name, "yes", need, f"{found.slots} x {found.context_tokens}", f"{found.speed_tps:.0f}", slow
 
 
 def model_json(model: manifest.Model) -> dict[str, object]:

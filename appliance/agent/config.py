@@ -45,7 +45,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     slots: int = 0
     context_tokens: int = 0
     threads: int = 0
-    gpu: bool = False
+    gpu: bool | None = None
     exact: bool | None = None
     models_dir: str = ""
     models: tuple[ListedModel, ...] = ()
@@ -78,7 +78,7 @@ class Settings:
     slots: int = 0
     context_tokens: int = 0
     threads: int = 0
-    gpu: bool = False
+    gpu: bool | None = None
     exact: bool | None = None
     models_dir: Path
     models: tuple[ListedModel, ...] = ()

@@ -10,7 +10,7 @@ Backend = Literal["cuda", "vulkan", "metal", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """The processors this process may use. `cores_fast` are the physical cores worth a thread each: on a hybrid chip the P-cores.
+    """The processors this process may use. `cores_fast` are the physical cores worth a thread: on a hybrid chip the P-cores.
 
     `cores_usable` is cores' worth of time after affinity and cgroup quota. `copy_bytes_per_s` is the measured speed of copying
     (bytes read and bytes written), 0.0 where it was not measured. `features` are the instruction sets that matter to llama.cpp.
@@ -66,7 +66,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineBuild:
-    """What llama.cpp says of itself: the folder of its libraries, its backends and the CPU variant chosen; `problem` if it did not."""
+    """What llama.cpp says of itself: its libraries' folder, its backends, the CPU variant chosen; or the `problem` instead."""
 
     folder: str = ""
     backends: tuple[str, ...] = ()

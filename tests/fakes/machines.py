@@ -1,13 +1,13 @@
 """Recorded machines: a TOML file each, expanded into the /proc and /sys trees that its kernel would show."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import tomllib
 
-from appliance.agent.machine import Battery, Hardware
+from appliance.agent.machine import Battery, Cpu, Device, Hardware, Memory
 from appliance.agent.probe import observe
 from appliance.agent.probe.answers import Answers, Engine, EngineDevice, Names, Nvml, NvmlDevice
 from appliance.agent.probe.portable import Portable
@@ -123,3 +123,19 @@ def _pci(root: Path, device: dict[str, Any]) -> None:
 def _write(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content + "\n")
+
+
+def made(available: int, *devices: Device, cores: float = 4.0) -> Hardware:
+    """A machine of so much free memory and 20 GB/s."""
+    cpu = Cpu(
+        name="C", architecture="x86_64", cores_physical=4, cores_fast=4, cores_usable=cores, threads=4, copy_bytes_per_s=20e9
+    )
+    return Hardware(cpu=cpu, memory=Memory(total_bytes=available, available_bytes=available), devices=devices)
+
+
+def card(name: str, total: int, free: int, *, gb_per_s: float = 0.0, shared: bool = False, **more: Any) -> Device:
+    """A graphics device that can be used."""
+    return Device(
+        name=name, backend="cuda", memory_bytes=total, memory_free_bytes=free, bytes_per_s=gb_per_s * 1e9, shared=shared,
+        usable=True, **more,
+    )  # fmt: skip

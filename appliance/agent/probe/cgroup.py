@@ -31,7 +31,7 @@ def memory_limit(root: Path) -> tuple[int, int, str]:
 
 
 def groups(root: Path, controller: str) -> Iterator[Path]:
-    """The folders of this process's group and all above it: of the version 2 tree, and of the version 1 tree of `controller`."""
+    """The folders of this process's group and all above it: in the version 2 tree and in `controller`'s version 1 tree."""
     for line in (read(root / "proc/self/cgroup") or "").splitlines():
         _, _, rest = line.partition(":")
         names, _, place = rest.partition(":")

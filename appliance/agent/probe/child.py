@@ -1,4 +1,4 @@
-"""Drivers are asked in short-lived processes, each for itself and all at once: one that crashes or hangs costs only its answer."""
+"""Drivers are asked in short-lived processes, each for itself and all at once: one that hangs costs only its own answer."""
 
 import subprocess
 import sys

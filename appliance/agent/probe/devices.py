@@ -44,7 +44,11 @@ def _by_address(engine: Engine) -> dict[str, EngineDevice]:
     """llama.cpp's GPUs by address; of a card that two backends list CUDA's entry."""
     listed: dict[str, EngineDevice] = {}
     for each in engine.devices:
-        if each.address and each.kind in {"GPU", "IGPU"} and backend_of(listed[each.address].name if each.address in listed else "") != "cuda":
+        if (
+            each.address
+            and each.kind in {"GPU", "IGPU"}
+            and backend_of(listed[each.address].name if each.address in listed else "") != "cuda"
+        ):
             listed[each.address] = each
     return listed
 

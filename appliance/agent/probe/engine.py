@@ -16,11 +16,11 @@ _VARIANT = "libggml-cpu-"
 
 
 class _Caps(c.Structure):
-    _fields_ = [(name, c.c_bool) for name in ("async_", "host_buffer", "buffer_from_host_ptr", "events", "mmap_support")]  # noqa: RUF012
+    _fields_ = [(name, c.c_bool) for name in ("async_", "host_buffer", "buffer_from_host_ptr", "events", "mmap_support")]
 
 
 class _Props(c.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("name", c.c_char_p),
         ("description", c.c_char_p),
         ("memory_free", c.c_size_t),

@@ -16,7 +16,9 @@ def ask(nvml: ModuleType = pynvml) -> Nvml:
         return Nvml(problem=str(error))
     try:
         count = nvml.nvmlDeviceGetCount()
-        return Nvml(devices=tuple(_device(nvml, index) for index in range(count)), driver=_text(nvml.nvmlSystemGetDriverVersion()))
+        return Nvml(
+            devices=tuple(_device(nvml, index) for index in range(count)), driver=_text(nvml.nvmlSystemGetDriverVersion())
+        )
     except nvml.NVMLError as error:
         return Nvml(problem=str(error))
     finally:

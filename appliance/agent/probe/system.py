@@ -55,7 +55,9 @@ def battery(root: Path, known: Portable) -> Battery | None:
     own = [each for each in supplies if read(each / "type") == "Battery" and read(each / "scope") != "Device"]
     if not own:
         return None
-    online = [found for each in supplies if read(each / "type") in {"Mains", "USB"} and (found := number(each / "online")) is not None]
+    online = [
+        found for each in supplies if read(each / "type") in {"Mains", "USB"} and (found := number(each / "online")) is not None
+    ]
     percent = number(own[0] / "capacity")
     plugged = any(online) if online else (read(own[0] / "status") or "Unknown") != "Discharging"
     return Battery(percent=None if percent is None else float(percent), plugged=plugged)

@@ -27,7 +27,9 @@ def test_probe_as_json_tells_machine_fits_and_choice(capsys: pytest.CaptureFixtu
     code, out, _ = run(capsys, "probe", "--json", "--data-dir", str(tmp_path))
     found = json.loads(out)
     assert code == 0
-    assert found["hardware"]["cores_physical"] >= 1
+    assert found["hardware"]["cpu"]["cores_physical"] >= 1
+    assert found["hardware"]["took_s"] > 0
+    assert found["best_known"]["reason"]
     assert found["choice"]["model"] == "mote"
     assert all(each["reason"] for each in found["fits"])
 

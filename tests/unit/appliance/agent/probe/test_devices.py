@@ -8,7 +8,9 @@ from appliance.agent.probe.devices import devices
 from appliance.agent.probe.pci import GIB, Found
 
 PLACE = "0000:01:00.0"
-LISTED = EngineDevice(name="Vulkan0", description="A card", kind="GPU", memory_bytes=8 * GIB, memory_free_bytes=7 * GIB, address=PLACE)
+LISTED = EngineDevice(
+    name="Vulkan0", description="A card", kind="GPU", memory_bytes=8 * GIB, memory_free_bytes=7 * GIB, address=PLACE
+)
 
 
 def found(vendor: str = "1002", *, driver: str = "amdgpu", memory: int = 8 * GIB) -> Found:
@@ -21,7 +23,9 @@ def only(*on_bus: Found, engine: Engine = Engine(backends=("CPU",)), nvml: Nvml 
 
 
 def test_a_rasteriser_is_no_gpu_outside_tests() -> None:
-    lavapipe = EngineDevice(name="Vulkan0", description="llvmpipe (LLVM 19)", kind="GPU", memory_bytes=GIB * 9, memory_free_bytes=GIB)
+    lavapipe = EngineDevice(
+        name="Vulkan0", description="llvmpipe (LLVM 19)", kind="GPU", memory_bytes=GIB * 9, memory_free_bytes=GIB
+    )
     engine = Engine(backends=("Vulkan", "CPU"), devices=(lavapipe,))
     assert "software rasteriser" in only(engine=engine).reason
     assert only(engine=engine, software=True).usable

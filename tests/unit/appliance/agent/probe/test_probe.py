@@ -9,8 +9,8 @@ from appliance.agent.probe.answers import Answers, Engine, Names, Nvml
 from tests.fakes.machines import NAMES, known, look_at
 
 KINDS = {
-    "laptop-4gb", "pascal", "rtx-3060", "rtx-5090", "rtx-5090-broken-driver", "rx-7900xtx", "apu", "arc-hybrid", "two-gpus", "vm",
-    "container", "container-v1", "raspberry-pi-5", "arm-hybrid", "numa-server", "mac",
+    "laptop-4gb", "pascal", "rtx-3060", "rtx-5090", "rtx-5090-broken-driver", "rx-7900xtx", "apu", "arc-hybrid", "two-gpus",
+    "vm", "container", "container-v1", "raspberry-pi-5", "arm-hybrid", "numa-server", "mac",
 }  # fmt: skip
 
 
