@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 import uvloop
 from sanic import Sanic
 
-from iamine import __version__, manifest
+from iamine import __version__, manifest, release
 from iamine.ids import WorkerId
 from iamine.keyfile import load_or_create
 from iamine.wire.messages import MAX_FRAME_BYTES, Hello
@@ -101,6 +101,7 @@ class Pool:
             wall=time.time,
             random_bytes=secrets.token_bytes,
             on_hello=lambda worker, hello: self._soon(_remember(store, catalogue, worker, hello)),
+            news=(manifest.load().serial, release.bundled_news()),
         )
 
     async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, readiness: "Readiness") -> Listener:

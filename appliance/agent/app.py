@@ -21,10 +21,12 @@ from appliance.agent.runner import Runner
 from appliance.agent.screen import Screen, error_line
 from appliance.agent.types import ModelSpec
 from appliance.agent.worker import Worker
-from iamine import __version__, manifest
+from iamine import __version__, release
 from iamine.keyfile import load_or_create
 from iamine.lockfile import LockFile
+from iamine.manifest import ManifestError
 from iamine.paths import private_dir
+from iamine.wire.messages import ManifestUpdate
 
 KEY_NAME = "worker.key"
 LOCK_NAME = "worker.lock"
@@ -66,7 +68,7 @@ def at_hand(settings: Settings, screen: Screen) -> Catalog:
         screen.say(f"checking {path.name}: {gigabytes(done)} of {gigabytes(total)}")
 
     return scan(
-        manifest.load(),
+        release.current(settings.data_dir, release.today()),
         data_dir=settings.data_dir,
         models_dir=settings.models_dir,
         listed=settings.models,
@@ -99,7 +101,12 @@ def sole_worker(data_dir: Path) -> Iterator[None]:
 async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     """Load, link and serve until a signal (0), or until the pool refuses this worker for good (3)."""
     identity = load_or_create(settings.data_dir / KEY_NAME)
-    worker = Worker(hardware=prepared.machine.told(), say=screen.say, clock=time.monotonic)
+    worker = Worker(
+        hardware=prepared.machine.told(),
+        say=screen.say,
+        clock=time.monotonic,
+        renew=lambda news: renewed(news, settings.data_dir),
+    )
     runner = Runner(on_frame=worker.on_frame, on_offers=worker.on_offers, quarantine_dir=settings.data_dir / QUARANTINE_NAME)
     endpoint = Endpoint(
         url=worker_endpoint(prepared.pool),
@@ -107,6 +114,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
         pool_key=settings.pool_key,
         name=settings.name,
         agent=f"iamine/{__version__}",
+        manifest=release.current(settings.data_dir, release.today()).serial,
     )
     link = Link(endpoint=endpoint, identity=identity, owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
@@ -122,6 +130,15 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
             await asyncio.gather(loading, return_exceptions=True)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
+
+
+def renewed(news: ManifestUpdate, data_dir: Path) -> str:
+    """Keep the manifest that the pool sent; what came of it, in a line."""
+    try:
+        taken = release.keep(news, data_dir, release.today())
+    except ManifestError as error:
+        return f"the pool's list of models is not taken: {error.message}"
+    return f"the pool sent a newer list of models ({taken.serial}); it counts from the next start on"
 
 
 async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> None:

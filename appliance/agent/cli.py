@@ -14,9 +14,10 @@ from appliance.agent.config import Options, Settings, settings
 from appliance.agent.models import Catalog
 from appliance.agent.probe import disk_free_bytes, probe
 from appliance.agent.screen import PlainScreen, open_screen
-from iamine import chat, manifest
+from iamine import chat, release
 from iamine.client import FILE_NAME, Access, Client, read_file
 from iamine.errors import IamineError
+from iamine.manifest import Model
 from iamine.paths import data_dir
 from iamine.terminal import Terminal
 
@@ -100,9 +101,9 @@ def run_probe(args: argparse.Namespace) -> int:
     chosen, out = chosen_settings(args), Terminal(sys.stdout)
     machine, catalog = probe(), at_hand(chosen)
     room = fit.budget(machine, use_gpu=chosen.gpu)
-    fits = [fit.fit(model, room) for model in known(catalog)]
+    fits = [fit.fit(model, room) for model in known(chosen, catalog)]
     choice = fit.best(room, [file.model for file in catalog.files if file.model.kind != "embedding"])
-    wish = fit.best(room, [model for model in known(catalog) if model.kind != "embedding"])
+    wish = fit.best(room, [model for model in known(chosen, catalog) if model.kind != "embedding"])
     disk = disk_free_bytes(chosen.data_dir)
     if args.json:
         out.json(report.as_json(machine, disk, room, fits, {"choice": choice, "best_known": wish}))
@@ -120,7 +121,7 @@ def run_models(args: argparse.Namespace) -> int:
     room = fit.budget(probe(), use_gpu=chosen.gpu)
     catalog = at_hand(chosen)
     here = {file.model.id: str(file.path) for file in catalog.files}
-    rows = [(model, here.get(model.id), fit.fit(model, room)) for model in known(catalog)]
+    rows = [(model, here.get(model.id), fit.fit(model, room)) for model in known(chosen, catalog)]
     if args.json:
         listed = [
             {**model_json(model), "path": path, "at_hand": path is not None, **report.fit_json(found)}
@@ -191,13 +192,13 @@ def at_hand(chosen: Settings) -> Catalog:
     return app.at_hand(chosen, PlainScreen(sys.stderr, local_now))
 
 
-def known(catalog: Catalog) -> list[manifest.Model]:
+def known(chosen: Settings, catalog: Catalog) -> list[Model]:
     """The manifest's models, and those at hand that it does not know."""
-    entries = list(manifest.load().model)
+    entries = list(release.current(chosen.data_dir, release.today()).model)
     return entries + [file.model for file in catalog.files if not file.known]
 
 
-def model_json(model: manifest.Model) -> dict[str, object]:
+def model_json(model: Model) -> dict[str, object]:
     """What the manifest says, as JSON values."""
     return {
         "name": model.name,

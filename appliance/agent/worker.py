@@ -18,6 +18,7 @@ from iamine.wire.messages import (
     FromWorker,
     Hardware,
     Job,
+    ManifestUpdate,
     ModelOffer,
     Models,
     Progress,
@@ -58,12 +59,23 @@ class Channel(Protocol):
 
 
 class Worker:
-    """Owns the list of jobs that this machine runs for its pool. `clock` gives monotonic seconds; `say` takes a line."""
+    """Owns the list of jobs that this machine runs for its pool. `clock` gives monotonic seconds; `say` takes a line.
 
-    def __init__(self, *, hardware: Hardware, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+    `renew` keeps a manifest that the pool sent and says in a line what came of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        hardware: Hardware,
+        say: Callable[[str], None],
+        clock: Callable[[], float],
+        renew: Callable[[ManifestUpdate], str] = lambda news: "a newer list of models is passed over",
+    ) -> None:
         self._hardware = hardware
         self._say = say
         self._clock = clock
+        self._renew = renew
         self._engines: Engines | None = None
         self._channel: Channel | None = None
         self._jobs: set[tuple[JobId, int]] = set()
@@ -93,13 +105,15 @@ class Worker:
         load = running / slots if slots else 0.0
         return Snapshot(hardware=self._hardware, offers=offers, running=running, ready=ready, load=round(load, 3))
 
-    def heard(self, message: Job | Cancel | Drain) -> None:
+    def heard(self, message: Job | Cancel | Drain | ManifestUpdate) -> None:
         """A message of the pool."""
         match message:
             case Job():
                 self._take(message)
             case Cancel():
                 self._stop(message)
+            case ManifestUpdate():
+                self._say(self._renew(message))
             case Drain():
                 self._pool_drains = True
                 self._say(f"the pool drains this worker{': ' + message.reason if message.reason else ''}")

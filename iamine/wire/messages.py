@@ -181,13 +181,17 @@ class Challenge(Message, frozen=True, kw_only=True, omit_defaults=True, tag="cha
 
 
 class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello"):
-    """Worker -> pool: its key, its signature over both nonces and the pool's key, and what it offers."""
+    """Worker -> pool: its key, its signature over both nonces and the pool's key, and what it offers.
+
+    `manifest` is the serial of the manifest that it goes by; 0: it does not take another.
+    """
 
     worker_key: bytes
     signature: bytes
     hardware: Hardware
     models: tuple[ModelOffer, ...]
     name: str = ""
+    manifest: int = 0
 
 
 class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
@@ -197,6 +201,13 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     session: SessionId
     heartbeat_busy_s: float = 1.0
     heartbeat_idle_s: float = 15.0
+
+
+class ManifestUpdate(Message, frozen=True, kw_only=True, omit_defaults=True, tag="manifest"):
+    """Pool -> worker, to one whose manifest is older: a manifest (TOML) and its signature lines (iamine/release.py)."""
+
+    text: str
+    signature: str
 
 
 class Goodbye(Message, frozen=True, kw_only=True, omit_defaults=True, tag="goodbye"):
@@ -328,6 +339,6 @@ class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models
 
 
 FromWorker = Knock | Hello | Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain | Goodbye
-FromPool = Challenge | Welcome | Job | Cancel | Drain | Goodbye
+FromPool = Challenge | Welcome | Job | Cancel | Drain | ManifestUpdate | Goodbye
 EngineIn = Job | Cancel
 EngineOut = Started | Progress | Step | Finished | Embedded | Failed

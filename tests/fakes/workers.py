@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from iamine.identity import Identity
 from iamine.ids import ModelId
 from iamine.wire.codec import decode_from_pool, encode
-from iamine.wire.messages import Cancel, Drain, FromPool, Goodbye, Hardware, Hello, Job, Message, ModelOffer
+from iamine.wire.messages import Cancel, Drain, FromPool, Goodbye, Hardware, Hello, Job, ManifestUpdate, Message, ModelOffer
 from iamine.wire.session import Ended, WorkerSession, Working
 from pool.hub import Hub, Link
 
@@ -50,7 +50,7 @@ class FakeWorker:
         self.session = WorkerSession(identity=self.identity, pinned_pool_key=None, nonce=bytes(32), agent="fake")
         self.socket = ListSocket()
         self.link: Link = hub.connect(self.socket)
-        self.work: list[Job | Cancel | Drain] = []
+        self.work: list[Job | Cancel | Drain | ManifestUpdate] = []
         self.goodbye: Goodbye | None = None
 
     def say(self, message: Message) -> None:

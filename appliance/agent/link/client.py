@@ -21,7 +21,17 @@ from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlin
 from iamine.identity import Identity, fingerprint
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.errors import WireError
-from iamine.wire.messages import MAX_FRAME_BYTES, NONCE_BYTES, Cancel, Drain, FromWorker, Goodbye, Heartbeat, Job
+from iamine.wire.messages import (
+    MAX_FRAME_BYTES,
+    NONCE_BYTES,
+    Cancel,
+    Drain,
+    FromWorker,
+    Goodbye,
+    Heartbeat,
+    Job,
+    ManifestUpdate,
+)
 from iamine.wire.session import Accepted, Challenged, Ended, WorkerSession, Working
 
 HELLO_S = 10.0  # the whole greeting
@@ -51,7 +61,7 @@ class Owner(Protocol):
     def snapshot(self) -> Snapshot:
         """What to tell the pool."""
 
-    def heard(self, message: Job | Cancel | Drain) -> None:
+    def heard(self, message: Job | Cancel | Drain | ManifestUpdate) -> None:
         """What the pool asks."""
 
     def linked(self, state: LinkState) -> None:
@@ -60,13 +70,17 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where the pool is and how it is known: by the fingerprint in `pool_key`, else by the key pinned in `pins`."""
+    """Where the pool is and how it is known: by the fingerprint in `pool_key`, else by the key pinned in `pins`.
+
+    `manifest` is the serial of the manifest this agent goes by.
+    """
 
     url: str
     pins: Path
     pool_key: str = ""
     name: str = ""
     agent: str = ""
+    manifest: int = 0
 
 
 class Link:
@@ -205,7 +219,8 @@ class Link:
                     key, name = challenged.pool_key, challenged.name
                     self._check_fingerprint(key)
                     now = self._owner.snapshot()
-                    hello = session.hello(hardware=now.hardware, models=now.offers, name=self._endpoint.name)
+                    end = self._endpoint
+                    hello = session.hello(hardware=now.hardware, models=now.offers, name=end.name, manifest=end.manifest)
                     await socket.send(encode(hello))
                 case Accepted() as accepted:
                     self._pin(key)

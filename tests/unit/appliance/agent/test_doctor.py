@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.machines import card, made
 
 from appliance.agent import doctor
 from appliance.agent.machine import Device
@@ -12,7 +13,6 @@ from appliance.agent.models import Catalog
 from appliance.agent.types import ModelFile
 from iamine.errors import IamineError
 from iamine.manifest import load
-from tests.fakes.machines import card, made
 
 MOTE = ModelFile(model=load().model[0], path=Path("/m"), known=True)
 CATALOG = Catalog(files=(MOTE,), problems=("/x: partial; finish the download",))

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from fakes.machines import NAMES, card, look_at, made
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.agent import fit
 from iamine.ids import ModelId
 from iamine.manifest import File, Model, Tier, load
-from tests.fakes.machines import NAMES, card, look_at, made
 
 GB = 10**9
 EXPECTED = {  # the model of the manifest that each recorded machine gets (tests/unit/appliance/agent/probe/machines)

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from fakes.machines import card, made
+
 from appliance.agent.config import ListedModel, Settings
 from appliance.agent.machine import Device, Hardware
 from appliance.agent.plan import ALL_LAYERS, plan
 from appliance.agent.types import ModelFile
 from iamine.ids import ModelId
 from iamine.manifest import File, Model
-from tests.fakes.machines import card, made
 
 GB = 10**9
 DATA = Path("/data")

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from fakes.machines import NAMES, known, look_at
 
 from appliance.agent import probe
 from appliance.agent.probe.answers import Answers, Engine, Names, Nvml
-from tests.fakes.machines import NAMES, known, look_at
 
 KINDS = {
     "laptop-4gb", "pascal", "rtx-3060", "rtx-5090", "rtx-5090-broken-driver", "rx-7900xtx", "apu", "arc-hybrid", "two-gpus",
