@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, doctor, fit, report
+from appliance.agent import app, doctor, fetching, fit, report
 from appliance.agent.config import Options, Settings, settings
+from appliance.agent.fetch import Shelf
 from appliance.agent.models import Catalog
 from appliance.agent.probe import disk_free_bytes, probe
 from appliance.agent.screen import PlainScreen, open_screen
@@ -43,6 +44,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _worker(_command(subparsers, "worker", "give this machine to a pool", run_worker))
     _command(subparsers, "probe", "what this machine is, and which models fit it and why", run_probe, json=True)
     _command(subparsers, "models", "the known models: at hand or not, and whether they fit", run_models, json=True)
+    getting = _command(subparsers, "fetch", "fetch the best model for this machine, or a named one", run_fetch)
+    getting.add_argument("model", nargs="?", default="", metavar="ID", help="a model of `iamine models` (default: the best)")
+    getting.add_argument("--from", action="append", default=[], dest="places", metavar="DIR|URL", help="look here first")
     check = _command(subparsers, "doctor", "check everything that a worker needs, and say what to do", run_doctor, json=True)
     check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
     if "chat" not in subparsers.choices:
@@ -136,9 +140,24 @@ def run_models(args: argparse.Namespace) -> int:
             for model, path, found in rows
         ],
     )
-    out.line(f"at hand means: the file lies here. Nothing is downloaded yet: put .gguf files into {chosen.models_dir}")
+    out.line(f"at hand means: the file lies here. `iamine fetch` gets the best; or put .gguf files into {chosen.models_dir}")
     for problem in catalog.problems:
         out.line(problem, "yellow")
+    return EXIT_OK
+
+
+def run_fetch(args: argparse.Namespace) -> int:
+    """Fetch what this machine should have, a smaller model first when the best one takes long."""
+    named, args.model = args.model, None
+    chosen, out = chosen_settings(args), Terminal(sys.stdout)
+    catalog = at_hand(chosen)
+    manifest, here = release.current(chosen.data_dir, release.today()), [file.model.id for file in catalog.files]
+    rungs = fetching.wanted(manifest, named, probe(), here, chosen)
+    places = fetching.sources(chosen.fetch, args.places)
+    for model, path in fetching.run(rungs, places, Shelf(folder=chosen.models_dir), sys.stderr):
+        out.line(f"{model.id} {path}")
+    if not rungs:
+        out.line("the best model for this machine is here already; `iamine probe` shows which")
     return EXIT_OK
 
 

@@ -131,17 +131,24 @@ def _candidates(folder: Path, problems: list[str]) -> list[Path]:
         paths = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError:
         return []
+    paths += _fetched(folder)
     problems.extend(
         f"{path}: an unfinished download; finish it, or delete it" for path in paths if path.suffix.lower() in PARTIAL_SUFFIXES
     )
     return [path for path in paths if path.suffix.lower() == ".gguf" and not path.name.startswith(".")]
 
 
+def _fetched(folder: Path) -> list[Path]:
+    """The files in the folders that bear a hash (the fetch keeps models there); unfinished ones are its own business."""
+    kept = [each for each in sorted(folder.iterdir()) if re.fullmatch(r"[0-9a-f]{64}", each.name) and each.is_dir()]
+    return [path for each in kept for path in sorted(each.iterdir()) if path.suffix.lower() == ".gguf"]
+
+
 def _groups(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     """Single files, and the shards of split files together, in order."""
     groups: dict[str, list[Path]] = {}
     for path in paths:
-        groups.setdefault(_SHARD.sub("", path.stem), []).append(path)
+        groups.setdefault(str(path.with_name(_SHARD.sub("", path.stem))), []).append(path)
     return [tuple(group) for group in groups.values()]
 
 
