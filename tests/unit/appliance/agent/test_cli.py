@@ -73,6 +73,12 @@ def test_doctor_fails_when_the_pool_is_away(capsys: pytest.CaptureFixture[str], 
     assert "cannot reach" in out
 
 
+def test_fetch_without_a_source_says_what_to_set(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "fetch", "qwen3.5-0.8b", "--data-dir", str(tmp_path))
+    assert code == 1
+    assert "IAMINE_HUB" in err
+
+
 def test_chat_comes_along(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     code, _, err = run(capsys, "chat", "hello", "--data-dir", str(tmp_path))
