@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-from appliance.agent import probe
+from appliance.agent import fetching, probe
 from appliance.agent.config import Settings, need_pool, worker_endpoint
 from appliance.agent.errors import ConfigError
+from appliance.agent.fetch import PlainProgress, Shelf
 from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
 from appliance.agent.machine import Hardware
@@ -20,6 +21,7 @@ from appliance.agent.plan import Plan, plan
 from appliance.agent.runner import Runner
 from appliance.agent.screen import Screen, error_line
 from appliance.agent.types import ModelSpec
+from appliance.agent.upgrade import Upgrade
 from appliance.agent.worker import Worker
 from iamine import __version__, release
 from iamine.keyfile import load_or_create
@@ -124,7 +126,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
             if not await _first(stop, loading):
                 return EXIT_OK
             await loading
-            return await _serve(worker, link, screen, stop)
+            return await _serve(worker, link, screen, stop, upgrading(settings, prepared, runner, screen))
         finally:
             loading.cancel()
             await asyncio.gather(loading, return_exceptions=True)
@@ -146,12 +148,36 @@ async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> No
     for spec in specs:
         began = time.monotonic()
         offer = await runner.load(spec)
+        Shelf(folder=spec.path.parent.parent).used(spec.file_sha256)
         took = time.monotonic() - began
         screen.say(f"loaded {offer.model} in {took:.1f} s: {offer.slots} slots of {offer.context_tokens} tokens")
 
 
-async def _serve(worker: Worker, link: Link, screen: Screen, stop: asyncio.Event) -> int:
+def upgrading(settings: Settings, prepared: Prepared, runner: Runner, screen: Screen) -> Coroutine[None, None, None] | None:
+    """What fetches better models and moves to them while the worker serves; None where the settings do not want it."""
+    places = fetching.sources(settings.fetch)
+    if not settings.fetch.auto or settings.model or not places:
+        return None
+    shelf = Shelf(folder=settings.models_dir)
+    manifest, here = release.current(settings.data_dir, release.today()), [spec.model for spec in prepared.plan.specs]
+    rungs = fetching.wanted(manifest, "", prepared.machine, here, settings)
+    progress = PlainProgress(screen.say, time.monotonic)
+    upgrade = Upgrade(
+        engines=runner,
+        loaded=prepared.plan.specs,
+        fetch=lambda stopped: fetching.run(rungs, places, shelf, progress, stopped=stopped),
+        scan=lambda: at_hand(settings, screen),
+        choose=lambda catalog: plan(settings, prepared.machine, catalog.files),
+        say=screen.say,
+    )
+    return upgrade.run()
+
+
+async def _serve(
+    worker: Worker, link: Link, screen: Screen, stop: asyncio.Event, upgrade: Coroutine[None, None, None] | None = None
+) -> int:
     """Serve until told to stop or refused; the exit code."""
+    beside = [asyncio.create_task(upgrade)] if upgrade else []
     shown = asyncio.create_task(_show(worker, screen))
     linked = asyncio.create_task(link.run())
     try:
@@ -166,9 +192,9 @@ async def _serve(worker: Worker, link: Link, screen: Screen, stop: asyncio.Event
         screen.say(error_line(error))
         return EXIT_REFUSED
     finally:
-        for task in (shown, linked):
+        for task in (shown, linked, *beside):
             task.cancel()
-        await asyncio.gather(shown, linked, return_exceptions=True)
+        await asyncio.gather(shown, linked, *beside, return_exceptions=True)
         screen.show(worker.status())
 
 

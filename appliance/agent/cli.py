@@ -11,7 +11,7 @@ from pathlib import Path
 
 from appliance.agent import app, doctor, fetching, fit, report
 from appliance.agent.config import Options, Settings, settings
-from appliance.agent.fetch import Shelf
+from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
 from appliance.agent.probe import disk_free_bytes, probe
 from appliance.agent.screen import PlainScreen, open_screen
@@ -154,7 +154,8 @@ def run_fetch(args: argparse.Namespace) -> int:
     manifest, here = release.current(chosen.data_dir, release.today()), [file.model.id for file in catalog.files]
     rungs = fetching.wanted(manifest, named, probe(), here, chosen)
     places = fetching.sources(chosen.fetch, args.places)
-    for model, path in fetching.run(rungs, places, Shelf(folder=chosen.models_dir), sys.stderr):
+    progress = open_progress(sys.stderr, time.monotonic)
+    for model, path in fetching.run(rungs, places, Shelf(folder=chosen.models_dir), progress):
         out.line(f"{model.id} {path}")
     if not rungs:
         out.line("the best model for this machine is here already; `iamine probe` shows which")

@@ -1,9 +1,7 @@
 """`iamine fetch`: the best model for this machine, or a named one, from the sources that the settings name."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from appliance.agent import fit
 from appliance.agent.config import FetchSettings, Settings
@@ -19,7 +17,6 @@ from appliance.agent.fetch import (
     Source,
     hub,
     mirror,
-    open_progress,
     rungs,
 )
 from appliance.agent.machine import Hardware
@@ -49,17 +46,14 @@ def run(
     rungs: Sequence[Rung],
     places: Sequence[Source],
     shelf: Shelf,
-    out: TextIO,
+    progress: Progress,
     *,
-    progress: Progress | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[Model, Path]]:
     """Fetch them in order and yield each as it lands. Raises ConfigError without a source, FetchFailed, NoRoom, Stopped."""
     if not places:
         raise ConfigError("nothing says where models are fetched from", hint=NO_SOURCE)
-    fetcher = Fetcher(
-        shelf=shelf, sources=places, progress=progress or open_progress(out, time.monotonic), clock=Clock(stopped=stopped)
-    )
+    fetcher = Fetcher(shelf=shelf, sources=places, progress=progress, clock=Clock(stopped=stopped))
     for rung in rungs:
-        fetcher.progress.say(f"{rung.model.id}: {rung.reason}")
+        progress.say(f"{rung.model.id}: {rung.reason}")
         yield rung.model, fetcher.fetch(rung.model, needed=[each.model.file_sha256 for each in rungs])

@@ -51,6 +51,13 @@ class Runner:
         self._changed()
         return offer
 
+    async def unload(self, file_sha256: str) -> None:
+        """Lets a model go; its running jobs are given back. Unknown ones are ignored."""
+        model = self._models.pop(file_sha256, None)
+        if model is not None:
+            self._changed()
+            await model.close()
+
     def submit(self, job: Job) -> None:
         """Runs the job; what cannot run is answered by a Failed frame. Never raises."""
         model = self._models.get(job.file_sha256)

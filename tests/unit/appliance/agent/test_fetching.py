@@ -1,6 +1,5 @@
 """`iamine fetch`: which sources are asked and which model is wanted."""
 
-import io
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,12 @@ from fakes.machines import card, made
 
 from appliance.agent.config import FetchSettings, Options, settings
 from appliance.agent.errors import ConfigError
-from appliance.agent.fetch import Folder, Shelf
+from appliance.agent.fetch import Folder, PlainProgress, Shelf
 from appliance.agent.fetching import run, sources, wanted
 from iamine.manifest import load
 
 GB = 10**9
+PROGRESS = PlainProgress(lambda line: None, lambda: 0.0)
 
 
 def test_sources_come_in_order_what_was_typed_first() -> None:
@@ -37,7 +37,7 @@ def test_the_best_is_wanted_or_the_one_named(tmp_path: Path) -> None:
 
 def test_without_a_source_it_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing says where") as caught:
-        list(run((), (), Shelf(folder=tmp_path), io.StringIO()))
+        list(run((), (), Shelf(folder=tmp_path), PROGRESS))
     for name in ("folders", "mirrors", "hub", "IAMINE_HUB"):
         assert name in caught.value.hint
 
@@ -45,4 +45,4 @@ def test_without_a_source_it_says_what_to_set(tmp_path: Path) -> None:
 def test_models_that_cannot_be_had_are_an_error_that_names_the_sources(tmp_path: Path) -> None:
     rungs = wanted(load(), "qwen3.5-0.8b", made(GB), [], settings(Options(), {}, tmp_path))
     with pytest.raises(Exception, match=r"no source gave .*empty has no Qwen3.5-0.8B-Q4_K_M.gguf"):
-        list(run(rungs, (Folder(path=tmp_path / "empty"),), Shelf(folder=tmp_path), io.StringIO()))
+        list(run(rungs, (Folder(path=tmp_path / "empty"),), Shelf(folder=tmp_path), PROGRESS))
