@@ -160,12 +160,13 @@ def upgrading(settings: Settings, prepared: Prepared, runner: Runner, screen: Sc
         return None
     shelf = Shelf(folder=settings.models_dir)
     manifest, here = release.current(settings.data_dir, release.today()), [spec.model for spec in prepared.plan.specs]
-    rungs = fetching.wanted(manifest, "", prepared.machine, here, settings)
+    wanted = fetching.wanted(manifest, "", prepared.machine, here, settings)
+    keep = [spec.file_sha256 for spec in prepared.plan.specs]
     progress = PlainProgress(screen.say, time.monotonic)
     upgrade = Upgrade(
         engines=runner,
         loaded=prepared.plan.specs,
-        fetch=lambda stopped: fetching.run(rungs, places, shelf, progress, stopped=stopped),
+        fetch=lambda stopped: fetching.run(wanted, places, shelf, progress, stopped=stopped, keep=keep),
         scan=lambda: at_hand(settings, screen),
         choose=lambda catalog: plan(settings, prepared.machine, catalog.files),
         say=screen.say,

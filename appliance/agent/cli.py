@@ -152,12 +152,13 @@ def run_fetch(args: argparse.Namespace) -> int:
     chosen, out = chosen_settings(args), Terminal(sys.stdout)
     catalog = at_hand(chosen)
     manifest, here = release.current(chosen.data_dir, release.today()), [file.model.id for file in catalog.files]
-    rungs = fetching.wanted(manifest, named, probe(), here, chosen)
+    wanted = fetching.wanted(manifest, named, probe(), here, chosen)
     places = fetching.sources(chosen.fetch, args.places)
-    progress = open_progress(sys.stderr, time.monotonic)
-    for model, path in fetching.run(rungs, places, Shelf(folder=chosen.models_dir), progress):
+    progress, count = open_progress(sys.stderr, time.monotonic), 0
+    for model, path in fetching.run(wanted, places, Shelf(folder=chosen.models_dir), progress):
         out.line(f"{model.id} {path}")
-    if not rungs:
+        count += 1
+    if not count:
         out.line("the best model for this machine is here already; `iamine probe` shows which")
     return EXIT_OK
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from appliance.agent.errors import AgentError
 from appliance.agent.fetch.landing import Clock, land
+from appliance.agent.fetch.rate import Rate
 from appliance.agent.fetch.shelf import Shelf
 from appliance.agent.fetch.sources import Broken, NotThere, Source, Wrong
 from appliance.agent.fit import gigabytes
@@ -21,7 +22,11 @@ class FetchFailed(AgentError):
 
 
 class Progress(Protocol):
-    """Who is told what happens."""
+    """Who is told what happens, and measures it."""
+
+    @property
+    def rate(self) -> Rate:
+        """How fast bytes came of late."""
 
     def begin(self, title: str, total_bytes: int) -> None:
         """A file begins."""

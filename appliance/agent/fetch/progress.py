@@ -24,7 +24,12 @@ class PlainProgress:
         self._title, self._total = "", 0
         self._done: int | None = None
         self._heard_s = self._told_s = 0.0
-        self.rate = Rate()
+        self._rate = Rate()
+
+    @property
+    def rate(self) -> Rate:
+        """The rate of late."""
+        return self._rate
 
     def begin(self, title: str, total_bytes: int) -> None:
         """Say which file, from where."""
@@ -36,7 +41,7 @@ class PlainProgress:
         """Say how far it is, now and then. What was there before the first call is not counted as fetched."""
         now = self._now()
         if self._done is not None:
-            self.rate = self.rate.add(max(0, done_bytes - self._done), now - self._heard_s)
+            self._rate = self._rate.add(max(0, done_bytes - self._done), now - self._heard_s)
         self._done, self._heard_s = done_bytes, now
         if now - self._told_s >= self._every_s:
             self._told_s = now

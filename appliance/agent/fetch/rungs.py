@@ -7,7 +7,6 @@ from appliance.agent.fit import LEAST_TPS, Budget, Fit, best, explained, fit, gi
 from iamine.manifest import Model
 
 PATIENCE_S = 600.0  # a machine that has nothing better serves a smaller model after this long at the latest
-ASSUMED_BYTES_PER_S = 5e6  # before anything was measured: a home line of 40 Mbit/s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +17,13 @@ class Rung:
     reason: str
 
 
-def rungs(
-    room: Budget, known: Sequence[Model], at_hand: Collection[str], *, bytes_per_s: float = ASSUMED_BYTES_PER_S
-) -> tuple[Rung, ...]:
+def rungs(room: Budget, known: Sequence[Model], at_hand: Collection[str], *, bytes_per_s: float) -> tuple[Rung, ...]:
     """The models to fetch in order; none when the best one is here. `at_hand` are ids, `known` what can be had."""
     chosen = best(room, [model for model in known if model.kind == "chat"])
     if chosen.fit is None or chosen.model is None or chosen.model.id in at_hand:
         return ()
     last = Rung(model=chosen.model, reason=chosen.reason)
-    took_s = chosen.model.total_bytes / bytes_per_s
+    took_s = chosen.model.total_bytes / bytes_per_s  # 0.0 on a line of infinite speed
     if took_s <= PATIENCE_S:
         return (last,)
     first = _first(room, chosen.fit, known, at_hand, bytes_per_s)

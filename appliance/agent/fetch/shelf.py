@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Shelf:
     """The models folder. What a person put there is never touched, only the folders that are named by a hash."""
 
     folder: Path
+    free_bytes: Callable[[Path], int] = lambda folder: int(psutil.disk_usage(str(folder)).free)
 
     def target(self, model: Model, file: File) -> Path:
         """Where the file belongs."""
@@ -56,8 +57,7 @@ class Shelf:
     def make_room(self, model: Model, needed: Collection[str] = ()) -> tuple[Kept, ...]:
         """Remove what was used longest ago until the model fits; what was removed. Raises NoRoom before anything goes."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = int(psutil.disk_usage(str(self.folder)).free)
-        room = make_room(self.missing_bytes(model), free, self.kept(), {model.file_sha256, *needed})
+        room = make_room(self.missing_bytes(model), self.free_bytes(self.folder), self.kept(), {model.file_sha256, *needed})
         if not room.enough:
             hint = f"make room in {self.folder}, or name another folder with --models-dir DIR"
             raise NoRoom(f"{model.id} does not fit on the disk: {room.reason}", hint=hint)

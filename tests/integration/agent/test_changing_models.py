@@ -53,7 +53,10 @@ async def test_a_better_model_takes_over(tmp_path: Path) -> None:
         engines=runner,
         loaded=first.specs,
         fetch=lambda stopped: fetching.run(
-            (Rung(model=model, reason="better"),), (Folder(path=tmp_path / "stick"),), Shelf(folder=chosen.models_dir), progress
+            lambda bytes_per_s: (Rung(model=model, reason="better"),),
+            (Folder(path=tmp_path / "stick"),),
+            Shelf(folder=chosen.models_dir),
+            progress,
         ),
         scan=look,
         choose=lambda catalog: plan(chosen, machine, catalog.files),

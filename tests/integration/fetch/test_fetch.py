@@ -9,6 +9,7 @@ from fakes.fileserver import STALL_S, serving
 
 from appliance.agent.fetch import Clock, Fetcher, FetchFailed, Folder, Shelf, Source, Stopped, Web, hub, mirror
 from appliance.agent.fetch.landing import PART
+from appliance.agent.fetch.rate import Rate
 from iamine.ids import ModelId
 from iamine.manifest import File, Model
 
@@ -33,6 +34,7 @@ class Told:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.done: list[int] = []
+        self.rate = Rate()
 
     def begin(self, title: str, total_bytes: int) -> None:
         self.lines.append(title)

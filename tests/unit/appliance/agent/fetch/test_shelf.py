@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.agent.fetch.room import RESERVE_BYTES
 from appliance.agent.fetch.shelf import NoRoom, Shelf
 from iamine.ids import ModelId
 from iamine.manifest import File, Model
@@ -50,3 +51,13 @@ def test_a_model_beyond_the_disk_is_refused_before_anything_is_fetched(tmp_path:
     assert str(tmp_path) in caught.value.hint
     assert kept.exists()
     assert Shelf(folder=tmp_path).make_room(model(10)) == ()
+
+
+def test_what_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
+    for at, digit in enumerate("bcd"):
+        (tmp_path / (digit * 64)).mkdir()
+        (tmp_path / (digit * 64) / "m.gguf").write_bytes(bytes(1000))
+        os.utime(tmp_path / (digit * 64), (at + 1, at + 1))
+    shelf = Shelf(folder=tmp_path, free_bytes=lambda folder: RESERVE_BYTES)
+    assert [each.sha256[0] for each in shelf.make_room(model(900), needed=["b" * 64])] == ["c"]
+    assert sorted(each.name[0] for each in tmp_path.iterdir()) == ["b", "d"]
