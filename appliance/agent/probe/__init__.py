@@ -10,7 +10,7 @@ from appliance.agent.probe.answers import Answers
 from appliance.agent.probe.cpu import cpu
 from appliance.agent.probe.devices import devices
 from appliance.agent.probe.memory import memory
-from appliance.agent.probe.pci import NVIDIA, displays
+from appliance.agent.probe.pci import NVIDIA, Found, displays
 from appliance.agent.probe.portable import Portable, disk_free_bytes, portable
 
 __all__ = ["disk_free_bytes", "observe", "probe"]
@@ -36,7 +36,7 @@ def observe(
     """The machine whose /proc and /sys lie under `root`. `ask` asks drivers, `measure` copies memory with so many threads."""
     began = time.monotonic()
     found = displays(root)
-    answers = ask(_parts(root, any(each.vendor == NVIDIA and each.driver == "nvidia" for each in found)))
+    answers = ask(_parts(root, found))
     cores = cpu(root, known)
     problems = [f"{who} {said}" for who, said in _problems(answers) if said]
     return Hardware(
@@ -58,10 +58,11 @@ def observe(
     )
 
 
-def _parts(root: Path, nvidia: bool) -> tuple[str, ...]:
-    """Whom to ask: NVML only where NVIDIA's driver is."""
+def _parts(root: Path, found: tuple[Found, ...]) -> tuple[str, ...]:
+    """Whom to ask: llama.cpp, NVML where NVIDIA's driver is, and for names where there is something to name."""
     driver = any((root / "dev" / name).exists() for name in ("nvidiactl", "dxg"))
-    return (*(("nvml",) if nvidia or driver else ()), "engine", "names")
+    nvidia = driver or any(each.vendor == NVIDIA and each.driver == "nvidia" for each in found)
+    return (*(("nvml",) if nvidia else ()), "engine", *(("names",) if found else ()))
 
 
 def _problems(answers: Answers) -> tuple[tuple[str, str], ...]:
