@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, doctor, fetching, fit, report
+from appliance.agent import app, benching, doctor, fetching, fit, report
 from appliance.agent.config import Options, Settings, settings
 from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
@@ -47,6 +47,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     getting = _command(subparsers, "fetch", "fetch the best model for this machine, or a named one", run_fetch)
     getting.add_argument("model", nargs="?", default="", metavar="ID", help="a model of `iamine models` (default: the best)")
     getting.add_argument("--from", action="append", default=[], dest="places", metavar="DIR|URL", help="look here first")
+    timing = _command(subparsers, "bench", "measure the models at hand on this machine", run_bench, json=True)
+    timing.add_argument("model", nargs="?", default="", metavar="ID", help="this model only")
     check = _command(subparsers, "doctor", "check everything that a worker needs, and say what to do", run_doctor, json=True)
     check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
     if "chat" not in subparsers.choices:
@@ -161,6 +163,27 @@ def run_fetch(args: argparse.Namespace) -> int:
     if not count:
         out.line("the best model for this machine is here already; `iamine probe` shows which")
     return EXIT_OK
+
+
+def run_bench(args: argparse.Namespace) -> int:
+    """Load and measure each model at hand; what it takes is told beside what was expected."""
+    named, args.model = args.model, None
+    chosen, out = chosen_settings(args), Terminal(sys.stdout)
+    machine, files = probe(), at_hand(chosen).files
+    room, by_sha = fit.budget(machine, use_gpu=chosen.gpu), {file.model.file_sha256: file for file in files}
+
+    async def measure() -> list[benching.Measured]:
+        place = chosen.data_dir / app.QUARANTINE_NAME
+        specs = benching.specs(chosen, machine, files, named)
+        return [await benching.measure(spec, by_sha[spec.file_sha256], room, place) for spec in specs]
+
+    measured = asyncio.run(measure())
+    if args.json:
+        out.json({"hardware": machine, "measured": measured})
+    else:
+        out.table(benching.COLUMNS, [benching.row(each) for each in measured])
+        out.line(app.describe(machine), "dim")
+    return EXIT_OK if measured else EXIT_FAILED
 
 
 def run_doctor(args: argparse.Namespace) -> int:

@@ -1,9 +1,11 @@
 """Where model files come from: folders, mirrors laid out like a models folder, and the hub, each by the file's name or hash."""
 
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -12,7 +14,7 @@ import httpx
 
 from iamine.manifest import File, Model
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 128 << 10
 CONNECT_S, STALL_S = 10.0, 30.0
 HUB_PATH = "/{repo}/resolve/{revision}/{path}"  # appended to a hub's address that names no {path} of its own
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)$")
@@ -108,12 +110,20 @@ class Web:
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         timeout = httpx.Timeout(self.stall_s, connect=CONNECT_S)
         try:
-            with httpx.stream("GET", self.url(model, file), headers=headers, timeout=timeout, follow_redirects=True) as answer:
+            with httpx.stream(
+                "GET", self.url(model, file), headers=headers, timeout=timeout, follow_redirects=True, verify=trust()
+            ) as answer:
                 yield Bytes(start=_start(answer, file, start), chunks=answer.iter_raw(CHUNK_BYTES))
         except httpx.TimeoutException as error:
             raise Broken(f"it sent nothing for {self.stall_s:.0f} s") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Broken(str(error) or type(error).__name__) from error
+
+
+@lru_cache(maxsize=1)
+def trust() -> ssl.SSLContext:
+    """The certificates to trust; reading them takes 0.1 s, so they are read once."""
+    return httpx.create_ssl_context()
 
 
 def mirror(address: str) -> Web:

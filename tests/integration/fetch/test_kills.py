@@ -15,7 +15,7 @@ from appliance.agent.fetch.landing import PART
 
 KILLS = 50
 SEED = 20261122
-CONTENT = random.Random(2).randbytes(4 << 20)
+CONTENT = random.Random(2).randbytes(1 << 20)
 SHA = hashlib.sha256(CONTENT).hexdigest()
 LEAST_IN_MID_FILE = 5
 
@@ -46,11 +46,13 @@ def test_fifty_kills_leave_no_corrupt_file(tmp_path: Path) -> None:
     draw, killed, resumed = random.Random(SEED), 0, 0
     with serving(CONTENT, pause_s=0.002) as server:
         victim = Victim(server.address, tmp_path)
-        began = time.monotonic()
-        victim.ask()
-        assert victim.ask() == 0
-        whole_s = time.monotonic() - began
-        target.unlink()
+        whole_s = 0.0
+        for _ in range(2):  # the first time its imports count too
+            began = time.monotonic()
+            victim.ask()
+            assert victim.ask() == 0
+            whole_s = time.monotonic() - began
+            target.unlink()
         server.moods = ["drop", "wrong bytes"] * 3
         deadline = time.monotonic() + 300
         while killed < KILLS:

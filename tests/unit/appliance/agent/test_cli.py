@@ -73,6 +73,15 @@ def test_doctor_fails_when_the_pool_is_away(capsys: pytest.CaptureFixture[str], 
     assert "cannot reach" in out
 
 
+def test_bench_measures_what_is_at_hand(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run(capsys, "bench", "--json", "--data-dir", str(tmp_path))
+    (mote,) = json.loads(out)["measured"]
+    assert (code, mote["model"]) == (0, "mote")
+    assert min(mote["decode_tps"], mote["prefill_tps"], mote["expected_tps"], mote["load_s"]) > 0
+    code, out, _ = run(capsys, "bench", "nothing", "--data-dir", str(tmp_path))
+    assert code == 1
+
+
 def test_fetch_without_a_source_says_what_to_set(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, "fetch", "qwen3.5-0.8b", "--data-dir", str(tmp_path))
     assert code == 1
