@@ -1,6 +1,7 @@
 """The manifest: which model files are known, by hash, and what each needs; bundled as models.toml, read strictly."""
 
 import sys
+from datetime import date
 from importlib import resources
 from typing import Literal
 
@@ -45,16 +46,20 @@ class File(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Model(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model as the manifest knows it; a split model has several files, the first is the one to open.
 
-    `kv_bytes_per_token` (f16, one sequence) and `base_bytes` (buffers beside the weights) are 0 where unknown;
+    `kv_bytes_per_token` (f16, one sequence), `slot_bytes` (recurrent state of one sequence) and `base_bytes` (buffers beside
+    the weights) are 0 where unknown or none; `exact_bytes_per_token` is what exact mode's scores take per token of a context.
     `active_parameters` 0 means dense; `context` 0 means unknown. `repo` and `revision` name a source without a host.
+    `architecture` is the file's general.architecture, `template` the family of its chat template. Embedders have no tier.
     """
 
     id: ModelId
     name: str
-    tier: Tier
+    tier: Tier | None = None
     license: str
     parameters: int
     context: int
+    architecture: str = ""
+    template: str = ""
     active_parameters: int = 0
     kind: Literal["chat", "completion", "embedding"] = "chat"
     tool_format: ToolFormat = ""
@@ -64,6 +69,8 @@ class Model(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     revision: str = ""
     kv_bytes_per_token: int = 0
     base_bytes: int = 0
+    slot_bytes: int = 0
+    exact_bytes_per_token: int = 0
     min_engine: str = ""
     file: tuple[File, ...]
 
@@ -79,9 +86,14 @@ class Model(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Manifest(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All known models, in the order of the file."""
+    """All known models, in the order of the file. `version` is the format's; of two manifests the higher `serial` is the newer.
+
+    After `expires` a manifest that came from elsewhere is not taken any more (the one that ships is).
+    """
 
     version: int
+    serial: int = 0
+    expires: date | None = None
     model: tuple[Model, ...] = ()
 
     def find(self, model: str) -> Model | None:
@@ -107,9 +119,14 @@ def parse(text: str) -> Manifest:
     return manifest
 
 
+def bundled_text() -> str:
+    """The text of the manifest that ships with this package."""
+    return resources.files("iamine").joinpath("models.toml").read_text(encoding="utf-8")
+
+
 def load() -> Manifest:
     """The manifest that ships with this package."""
-    return parse(resources.files("iamine").joinpath("models.toml").read_text(encoding="utf-8"))
+    return parse(bundled_text())
 
 
 def _problem(model: Model) -> str:
@@ -118,6 +135,8 @@ def _problem(model: Model) -> str:
         return "id, parameters and context must be set"
     if not 0 <= model.active_parameters <= model.parameters:
         return "active_parameters must lie between 0 and parameters"
+    if (model.tier is None) != (model.kind == "embedding"):
+        return "a model that writes has a tier, an embedder has none"
     if not model.file:
         return "it has no file"
     if not model.bundled and not (model.repo and _is_hex(model.revision, _REVISION_DIGITS)):

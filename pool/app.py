@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 import uvloop
 from sanic import Sanic
 
-from iamine import __version__, manifest
+from iamine import __version__, manifest, release
 from iamine.ids import WorkerId
 from iamine.keyfile import load_or_create
 from iamine.wire.messages import Hello
@@ -145,6 +145,7 @@ class Pool:
             on_hello=lambda worker, hello: self._soon(
                 _remember(store, fairness, catalogue, worker, hello, hub.agent_of(worker))
             ),
+            news=(manifest.load().serial, release.bundled_news()),
         )
         return hub
 

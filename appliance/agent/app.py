@@ -4,30 +4,34 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
 
-from appliance.agent import hardware
+from appliance.agent import fetching, probe
 from appliance.agent.config import Settings, need_pool, worker_endpoint
 from appliance.agent.control import listen
 from appliance.agent.duty import Duty
 from appliance.agent.errors import ConfigError
+from appliance.agent.fetch import PlainProgress, Shelf
 from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
+from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog, scan
 from appliance.agent.plan import Plan, plan
 from appliance.agent.runner import Runner
 from appliance.agent.screen import Screen, error_line
 from appliance.agent.types import ModelSpec
+from appliance.agent.upgrade import Upgrade
 from appliance.agent.worker import Worker
-from iamine import __version__, manifest
+from iamine import __version__, release
 from iamine.keyfile import load_or_create
 from iamine.lockfile import LockFile
+from iamine.manifest import ManifestError
 from iamine.paths import private_dir
-from iamine.wire.messages import Hardware
+from iamine.wire.messages import ManifestUpdate
 
 KEY_NAME = "worker.key"
 LOCK_NAME = "worker.lock"
@@ -50,7 +54,7 @@ class Prepared:
 def prepare(settings: Settings, screen: Screen) -> Prepared:
     """Look at the machine and its files, and decide what to load. Raises AgentError."""
     pool = need_pool(settings)
-    machine = hardware.probe()
+    machine = probe.probe()
     screen.say(describe(machine))
     catalog = at_hand(settings, screen)
     for problem in catalog.problems:
@@ -70,7 +74,7 @@ def at_hand(settings: Settings, screen: Screen) -> Catalog:
         screen.say(f"checking {path.name}: {gigabytes(done)} of {gigabytes(total)}")
 
     return scan(
-        manifest.load(),
+        release.current(settings.data_dir, release.today()),
         data_dir=settings.data_dir,
         models_dir=settings.models_dir,
         listed=settings.models,
@@ -80,9 +84,11 @@ def at_hand(settings: Settings, screen: Screen) -> Catalog:
 
 def describe(machine: Hardware) -> str:
     """The machine in one line."""
-    gpus = "; ".join(f"{gpu.name}, {gigabytes(gpu.memory_bytes)}" for gpu in machine.gpus) or "no GPU"
-    free = f"{gigabytes(machine.memory_available_bytes)} of {gigabytes(machine.memory_bytes)} memory free"
-    return f"{machine.cpu}, {machine.cores_usable:g} cores usable, {free}; {gpus}"
+    cards = [
+        f"{device.name}{'' if device.usable else ' (not used)'}, {gigabytes(device.memory_bytes)}" for device in machine.devices
+    ]
+    memory = f"{gigabytes(machine.memory.available_bytes)} of {gigabytes(machine.memory.total_bytes)} memory free"
+    return f"{machine.cpu.name}, {machine.cpu.cores_usable:g} cores usable, {memory}; {'; '.join(cards) or 'no GPU'}"
 
 
 @contextlib.contextmanager
@@ -101,7 +107,12 @@ def sole_worker(data_dir: Path) -> Iterator[None]:
 async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     """Load, link and serve until a signal (0), or until the pool refuses this worker for good (3)."""
     identity = load_or_create(settings.data_dir / KEY_NAME)
-    worker = Worker(hardware=prepared.machine, say=screen.say, clock=time.monotonic)
+    worker = Worker(
+        hardware=prepared.machine.told(),
+        say=screen.say,
+        clock=time.monotonic,
+        renew=lambda news: renewed(news, settings.data_dir),
+    )
     runner = Runner(on_frame=worker.on_frame, on_offers=worker.on_offers, quarantine_dir=settings.data_dir / QUARANTINE_NAME)
     endpoint = Endpoint(
         url=worker_endpoint(prepared.pool),
@@ -109,14 +120,16 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
         pool_key=settings.pool_key,
         name=settings.name,
         agent=f"iamine/{__version__}",
+        manifest=release.current(settings.data_dir, release.today()).serial,
     )
     link = Link(endpoint=endpoint, identity=identity, owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
+    upgrade = upgrading(settings, prepared, runner, screen, lambda: duty.resting)
     duty = Duty(
         folder=settings.data_dir,
         schedule=settings.schedule,
         hands=worker,
-        load=lambda: load(runner, prepared.plan.specs, screen),
+        load=lambda: load(runner, prepared.plan.specs if upgrade is None else upgrade.loaded, screen),
         release=runner.release,
         say=screen.say,
         now=lambda: datetime.now().astimezone(),
@@ -130,7 +143,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
                     return EXIT_OK
                 if on_duty.done():
                     await on_duty
-                return await _serve(worker, link, on_duty, screen, stop)
+                return await _serve(worker, link, on_duty, screen, stop, None if upgrade is None else upgrade.run())
         finally:
             on_duty.cancel()
             await asyncio.gather(on_duty, return_exceptions=True)
@@ -138,18 +151,59 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
                 await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
 
 
+def renewed(news: ManifestUpdate, data_dir: Path) -> str:
+    """Keep the manifest that the pool sent; what came of it, in a line."""
+    try:
+        taken = release.keep(news, data_dir, release.today())
+    except ManifestError as error:
+        return f"the pool's list of models is not taken: {error.message}"
+    return f"the pool sent a newer list of models ({taken.serial}); it counts from the next start on"
+
+
 async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> None:
     """Load the models in order. Raises AgentError when one does not load."""
     for spec in specs:
         began = time.monotonic()
         offer = await runner.load(spec)
+        Shelf(folder=spec.path.parent.parent).used(spec.file_sha256)
         took = time.monotonic() - began
         screen.say(f"loaded {offer.model} in {took:.1f} s: {offer.slots} slots of {offer.context_tokens} tokens")
 
 
-async def _serve(worker: Worker, link: Link, on_duty: "asyncio.Task[None]", screen: Screen, stop: asyncio.Event) -> int:
+def upgrading(
+    settings: Settings, prepared: Prepared, runner: Runner, screen: Screen, resting: Callable[[], bool]
+) -> Upgrade | None:
+    """What fetches better models and moves to them while the worker serves; None where the settings do not want it."""
+    places = fetching.sources(settings.fetch)
+    if not settings.fetch.auto or settings.model or not places:
+        return None
+    shelf = Shelf(folder=settings.models_dir)
+    manifest, here = release.current(settings.data_dir, release.today()), [spec.model for spec in prepared.plan.specs]
+    wanted = fetching.wanted(manifest, "", prepared.machine, here, settings)
+    keep = [spec.file_sha256 for spec in prepared.plan.specs]
+    progress = PlainProgress(screen.say, time.monotonic)
+    return Upgrade(
+        engines=runner,
+        loaded=prepared.plan.specs,
+        fetch=lambda stopped: fetching.run(wanted, places, shelf, progress, stopped=stopped, keep=keep),
+        scan=lambda: at_hand(settings, screen),
+        choose=lambda catalog: plan(settings, prepared.machine, catalog.files),
+        say=screen.say,
+        resting=resting,
+    )
+
+
+async def _serve(
+    worker: Worker,
+    link: Link,
+    on_duty: "asyncio.Task[None]",
+    screen: Screen,
+    stop: asyncio.Event,
+    upgrade: Coroutine[None, None, None] | None = None,
+) -> int:
     """Serve until told to stop or refused; the exit code."""
-    shown, ticks = asyncio.create_task(_show(worker, screen)), asyncio.create_task(_tick(worker))
+    beside = [asyncio.create_task(upgrade)] if upgrade else []
+    beside += [asyncio.create_task(_show(worker, screen)), asyncio.create_task(_tick(worker))]
     linked = asyncio.create_task(link.run())
     try:
         if not await _first(stop, on_duty, linked):
@@ -163,9 +217,9 @@ async def _serve(worker: Worker, link: Link, on_duty: "asyncio.Task[None]", scre
         screen.say(error_line(error))
         return EXIT_REFUSED
     finally:
-        for task in (shown, ticks, linked):
+        for task in (linked, *beside):
             task.cancel()
-        await asyncio.gather(shown, ticks, linked, return_exceptions=True)
+        await asyncio.gather(linked, *beside, return_exceptions=True)
         screen.show(worker.status())
 
 

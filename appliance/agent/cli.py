@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, doctor, fit, hardware, pause
+from appliance.agent import app, benching, doctor, fetching, fit, pause, report
 from appliance.agent.config import Options, Settings, settings
+from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
+from appliance.agent.probe import disk_free_bytes, probe
 from appliance.agent.screen import PlainScreen, open_screen
-from iamine import chat, manifest
+from iamine import chat, release
 from iamine.client import FILE_NAME, Access, Client, read_file
 from iamine.errors import IamineError
+from iamine.manifest import Model
 from iamine.paths import data_dir
 from iamine.terminal import Terminal
 
@@ -42,6 +45,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     pause.register(subparsers)
     _command(subparsers, "probe", "what this machine is, and which models fit it and why", run_probe, json=True)
     _command(subparsers, "models", "the known models: at hand or not, and whether they fit", run_models, json=True)
+    getting = _command(subparsers, "fetch", "fetch the best model for this machine, or a named one", run_fetch)
+    getting.add_argument("model", nargs="?", default="", metavar="ID", help="a model of `iamine models` (default: the best)")
+    getting.add_argument("--from", action="append", default=[], dest="places", metavar="DIR|URL", help="look here first")
+    timing = _command(subparsers, "bench", "measure the models at hand on this machine", run_bench, json=True)
+    timing.add_argument("model", nargs="?", default="", metavar="ID", help="this model only")
     check = _command(subparsers, "doctor", "check everything that a worker needs, and say what to do", run_doctor, json=True)
     check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
     if "chat" not in subparsers.choices:
@@ -98,34 +106,33 @@ def run_worker(args: argparse.Namespace) -> int:
 def run_probe(args: argparse.Namespace) -> int:
     """Show the machine and what it can run."""
     chosen, out = chosen_settings(args), Terminal(sys.stdout)
-    machine, catalog = hardware.probe(), at_hand(chosen)
+    machine, catalog = probe(), at_hand(chosen)
     room = fit.budget(machine, use_gpu=chosen.gpu)
-    fits = [fit.fit(model, room) for model in known(catalog)]
-    choice = fit.choose(machine, [file.model for file in catalog.files if file.model.kind != "embedding"], use_gpu=chosen.gpu)
-    disk = hardware.disk_free_bytes(chosen.data_dir)
+    fits = [fit.fit(model, room) for model in known(chosen, catalog)]
+    choice = fit.best(room, [file.model for file in catalog.files if file.model.kind != "embedding"])
+    wish = fit.best(room, [model for model in known(chosen, catalog) if model.kind != "embedding"])
+    disk = disk_free_bytes(chosen.data_dir)
     if args.json:
-        found = [fit_json(each) for each in fits]
-        best = {"model": choice.model.id if choice.model else None, "reason": choice.reason}
-        out.json({"hardware": machine, "disk_free_bytes": disk, "budget_bytes": room.bytes, "fits": found, "choice": best})
+        out.json(report.as_json(machine, disk, room, fits, {"choice": choice, "best_known": wish}))
         return EXIT_OK
-    out.line(app.describe(machine))
-    out.line(f"{machine.os}; {fit.gigabytes(disk) if disk is not None else 'unknown'} of disk free in {chosen.data_dir}")
-    out.table(("model", "fits", "needs", "slots x context", "tokens/s", "why not"), [fit_row(each) for each in fits])
-    out.line(f"{room.device} can give {fit.gigabytes(room.bytes)}; speeds are expected for one answer, not measured", "dim")
-    out.line(f"best at hand: {choice.model.id if choice.model else 'none'} ({choice.reason})")
+    report.show(out, machine, f"disk     {fit.gigabytes(disk) if disk is not None else 'unknown'} free in {chosen.data_dir}")
+    report.show_fits(out, room, fits, choice)
+    out.line(f"best known: {wish.model.id if wish.model else 'none'} ({wish.reason})")
+    out.line(f"looked in {machine.took_s:.1f} s", "dim")
     return EXIT_OK
 
 
 def run_models(args: argparse.Namespace) -> int:
     """List the manifest's models and the files at hand."""
     chosen, out = chosen_settings(args), Terminal(sys.stdout)
-    room = fit.budget(hardware.probe(), use_gpu=chosen.gpu)
+    room = fit.budget(probe(), use_gpu=chosen.gpu)
     catalog = at_hand(chosen)
     here = {file.model.id: str(file.path) for file in catalog.files}
-    rows = [(model, here.get(model.id), fit.fit(model, room)) for model in known(catalog)]
+    rows = [(model, here.get(model.id), fit.fit(model, room)) for model in known(chosen, catalog)]
     if args.json:
         listed = [
-            {**model_json(model), "path": path, "at_hand": path is not None, **fit_json(found)} for model, path, found in rows
+            {**model_json(model), "path": path, "at_hand": path is not None, **report.fit_json(found)}
+            for model, path, found in rows
         ]
         out.json({"models": listed, "problems": catalog.problems})
         return EXIT_OK
@@ -136,10 +143,48 @@ def run_models(args: argparse.Namespace) -> int:
             for model, path, found in rows
         ],
     )
-    out.line(f"at hand means: the file lies here. Nothing is downloaded yet: put .gguf files into {chosen.models_dir}")
+    out.line(f"at hand means: the file lies here. `iamine fetch` gets the best; or put .gguf files into {chosen.models_dir}")
     for problem in catalog.problems:
         out.line(problem, "yellow")
     return EXIT_OK
+
+
+def run_fetch(args: argparse.Namespace) -> int:
+    """Fetch what this machine should have, a smaller model first when the best one takes long."""
+    named, args.model = args.model, None
+    chosen, out = chosen_settings(args), Terminal(sys.stdout)
+    catalog = at_hand(chosen)
+    manifest, here = release.current(chosen.data_dir, release.today()), [file.model.id for file in catalog.files]
+    wanted = fetching.wanted(manifest, named, probe(), here, chosen)
+    places = fetching.sources(chosen.fetch, args.places)
+    progress, count = open_progress(sys.stderr, time.monotonic), 0
+    for model, path in fetching.run(wanted, places, Shelf(folder=chosen.models_dir), progress):
+        out.line(f"{model.id} {path}")
+        count += 1
+    if not count:
+        out.line("the best model for this machine is here already; `iamine probe` shows which")
+    return EXIT_OK
+
+
+def run_bench(args: argparse.Namespace) -> int:
+    """Load and measure each model at hand; what it takes is told beside what was expected."""
+    named, args.model = args.model, None
+    chosen, out = chosen_settings(args), Terminal(sys.stdout)
+    machine, files = probe(), at_hand(chosen).files
+    room, by_sha = fit.budget(machine, use_gpu=chosen.gpu), {file.model.file_sha256: file for file in files}
+
+    async def measure() -> list[benching.Measured]:
+        place = chosen.data_dir / app.QUARANTINE_NAME
+        specs = benching.specs(chosen, machine, files, named)
+        return [await benching.measure(spec, by_sha[spec.file_sha256], room, place) for spec in specs]
+
+    measured = asyncio.run(measure())
+    if args.json:
+        out.json({"hardware": machine, "measured": measured})
+    else:
+        out.table(benching.COLUMNS, [benching.row(each) for each in measured])
+        out.line(app.describe(machine), "dim")
+    return EXIT_OK if measured else EXIT_FAILED
 
 
 def run_doctor(args: argparse.Namespace) -> int:
@@ -159,7 +204,7 @@ def run_doctor(args: argparse.Namespace) -> int:
 
 def examine(chosen: Settings) -> list[doctor.Check]:
     """All checks, in the order in which they matter."""
-    machine, catalog = hardware.probe(), at_hand(chosen)
+    machine, catalog = probe(), at_hand(chosen)
     base = chosen.pool or read_file(chosen.data_dir / FILE_NAME).base_url
 
     def ask_time() -> float | None:
@@ -172,7 +217,7 @@ def examine(chosen: Settings) -> list[doctor.Check]:
         *doctor.model_files(catalog),
         doctor.memory(machine, catalog, use_gpu=chosen.gpu),
         *doctor.gpus(machine, use_gpu=chosen.gpu),
-        doctor.folder(chosen.data_dir, hardware.disk_free_bytes(chosen.data_dir)),
+        doctor.folder(chosen.data_dir, disk_free_bytes(chosen.data_dir)),
         doctor.key(chosen.data_dir / app.KEY_NAME),
         *doctor.pool(base, ask_time, time.time()),
     ]
@@ -192,35 +237,13 @@ def at_hand(chosen: Settings) -> Catalog:
     return app.at_hand(chosen, PlainScreen(sys.stderr, local_now))
 
 
-def known(catalog: Catalog) -> list[manifest.Model]:
+def known(chosen: Settings, catalog: Catalog) -> list[Model]:
     """The manifest's models, and those at hand that it does not know."""
-    entries = list(manifest.load().model)
+    entries = list(release.current(chosen.data_dir, release.today()).model)
     return entries + [file.model for file in catalog.files if not file.known]
 
 
-def fit_json(found: fit.Fit) -> dict[str, object]:
-    """Whether a model fits, as JSON values."""
-    return {
-        "model": found.model.id,
-        "fits": found.fits,
-        "need_bytes": found.need_bytes,
-        "slots": found.slots,
-        "context_tokens": found.context_tokens,
-        "speed_tps": round(found.speed_tps, 1),
-        "reason": found.reason,
-    }
-
-
-def fit_row(found: fit.Fit) -> tuple[str, ...]:
-    """Whether a model fits, as a line of a table."""
-    name, need = found.model.id, fit.gigabytes(found.need_bytes)
-    if not found.fits:
-        return name, "no", need, "", "", found.reason
-    slow = f"slower than {fit.LEAST_TPS:.0f} tokens/s" if found.speed_tps < fit.LEAST_TPS else ""
-    return name, "yes", need, f"{found.slots} x {found.context_tokens}", f"{found.speed_tps:.0f}", slow
-
-
-def model_json(model: manifest.Model) -> dict[str, object]:
+def model_json(model: Model) -> dict[str, object]:
     """What the manifest says, as JSON values."""
     return {
         "name": model.name,

@@ -21,8 +21,9 @@ else:  # pragma: no cover (only 3.10 comes here)
 FILE_NAME = "worker.toml"
 MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
+HUB_VARIABLE = "IAMINE_HUB"
 WORKER_PATH = "/v1/workers/connect"
-_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, [[models]], [schedule]"
+_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, [fetch], [[models]], [schedule]"
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,6 +42,23 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hours: tuple[str, ...] = ()
 
 
+class FetchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[fetch]` table: where model files come from, in this order; each may be left out.
+
+    `folders` are looked into (a stick, another disk), `mirrors` are web servers over somebody's models folder (a peer on the
+    LAN, the pool's operator), `hub` is the address of a model hub (docs: it may hold {repo}, {revision} and {path}).
+    `auto`: a worker that starts fetches the best model for its machine by itself.
+    """
+
+    folders: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    hub: str = ""
+    auto: bool = False
+
+
+NO_FETCH = FetchSettings()
+
+
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """worker.toml, as written."""
 
@@ -52,9 +70,10 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     slots: int = 0
     context_tokens: int = 0
     threads: int = 0
-    gpu: bool = False
+    gpu: bool | None = None
     exact: bool | None = None
     models_dir: str = ""
+    fetch: FetchSettings = FetchSettings()
     models: tuple[ListedModel, ...] = ()
     schedule: Hours = Hours()
 
@@ -86,9 +105,10 @@ class Settings:
     slots: int = 0
     context_tokens: int = 0
     threads: int = 0
-    gpu: bool = False
+    gpu: bool | None = None
     exact: bool | None = None
     models_dir: Path
+    fetch: FetchSettings = NO_FETCH
     models: tuple[ListedModel, ...] = ()
     schedule: Schedule = ()
 
@@ -111,6 +131,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         gpu=file.gpu,
         exact=file.exact,
         models_dir=options.models_dir or _anchor(file.models_dir or data_dir / MODELS_NAME, path),
+        fetch=_fetch(file.fetch, environ, path),
         models=tuple(msgspec.structs.replace(model, path=str(_anchor(model.path, path))) for model in file.models),
         schedule=_schedule(file, path),
     )
@@ -173,6 +194,17 @@ def _has_port(netloc: str) -> bool:
         return urlsplit(f"//{netloc}").port != 0
     except ValueError:
         return False
+
+
+def _fetch(said: FetchSettings, environ: Mapping[str, str], path: Path) -> FetchSettings:
+    """The variable before the file; folders made absolute. Raises ConfigError for what is no address."""
+    chosen = msgspec.structs.replace(
+        said, hub=environ.get(HUB_VARIABLE) or said.hub, folders=tuple(str(_anchor(each, path)) for each in said.folders)
+    )
+    for address in (*chosen.mirrors, *((chosen.hub,) if chosen.hub else ())):
+        if urlsplit(address).scheme not in {"http", "https"}:
+            raise ConfigError(f"{address!r} is no address to fetch from", hint="an address begins with https:// or http://")
+    return chosen
 
 
 def _checked(file: ConfigFile, path: Path) -> ConfigFile:

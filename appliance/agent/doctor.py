@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from appliance.agent.fit import choose, gigabytes
+from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog
 from iamine.errors import IamineError
-from iamine.wire.messages import Hardware
 
 State = Literal["ok", "warn", "fail"]
 OLDEST_PYTHON = (3, 10)
@@ -66,7 +66,7 @@ def model_files(catalog: Catalog) -> Iterator[Check]:
         yield Check(name="models", state="warn", found=found, advice=advice)
 
 
-def memory(hardware: Hardware, catalog: Catalog, *, use_gpu: bool) -> Check:
+def memory(hardware: Hardware, catalog: Catalog, *, use_gpu: bool | None) -> Check:
     """Whether a model at hand fits."""
     choice = choose(hardware, [file.model for file in catalog.files if file.model.kind != "embedding"], use_gpu=use_gpu)
     if choice.fit is None:
@@ -74,16 +74,19 @@ def memory(hardware: Hardware, catalog: Catalog, *, use_gpu: bool) -> Check:
     return Check(name="memory", state="ok", found=f"{choice.fit.model.id} {choice.fit.reason}")
 
 
-def gpus(hardware: Hardware, *, use_gpu: bool) -> Iterator[Check]:
-    """GPUs that are there but idle: without a driver, or not asked for."""
-    for gpu in hardware.gpus:
-        if gpu.backend == "none":
-            yield Check(name="gpu", state="warn", found=gpu.name, advice="install its driver; until then the CPU works")
-        elif not use_gpu:
-            advice = "set gpu = true in worker.toml if llama-cpp-python was built for it"
-            yield Check(name="gpu", state="warn", found=f"{gpu.name} is not used", advice=advice)
+def gpus(hardware: Hardware, *, use_gpu: bool | None) -> Iterator[Check]:
+    """Graphics devices that work, and those that idle, with the reason."""
+    for device in hardware.devices:
+        if not device.usable:
+            found, _, advice = device.reason.partition("; ")
+            yield Check(name="gpu", state="warn" if advice else "ok", found=f"{device.name}: {found}", advice=advice)
+        elif use_gpu is False:
+            advice = "take gpu = false out of worker.toml to use it"
+            yield Check(name="gpu", state="warn", found=f"{device.name} is not used", advice=advice)
         else:
-            yield Check(name="gpu", state="ok", found=f"{gpu.name}, {gigabytes(gpu.memory_free_bytes)} free")
+            yield Check(name="gpu", state="ok", found=f"{device.name}, {gigabytes(device.memory_free_bytes)} free")
+    for problem in hardware.problems:
+        yield Check(name="probe", state="warn", found=problem, advice="`iamine probe` shows what was found without it")
 
 
 def folder(data_dir: Path, free_bytes: int | None) -> Check:

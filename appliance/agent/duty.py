@@ -55,6 +55,11 @@ class Duty:
         self._failure: AgentError | None = None
         self.ready = asyncio.Event()  # loaded, or at rest: from now on the pool may know us
 
+    @property
+    def resting(self) -> bool:
+        """Whether the machine is its owner's now."""
+        return self._rest is not None
+
     async def run(self) -> None:
         """Follow the owner's wishes until cancelled. Raises AgentError when the models do not load the first time."""
         try:

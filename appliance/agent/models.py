@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.agent.config import ListedModel
+from appliance.agent.gguf import NotGguf, Shape, read_shape
 from appliance.agent.types import ModelFile
 from iamine.ids import ModelId
 from iamine.manifest import File, Manifest, Model, Tier
@@ -130,17 +131,24 @@ def _candidates(folder: Path, problems: list[str]) -> list[Path]:
         paths = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError:
         return []
+    paths += _fetched(folder)
     problems.extend(
         f"{path}: an unfinished download; finish it, or delete it" for path in paths if path.suffix.lower() in PARTIAL_SUFFIXES
     )
     return [path for path in paths if path.suffix.lower() == ".gguf" and not path.name.startswith(".")]
 
 
+def _fetched(folder: Path) -> list[Path]:
+    """The files in the folders that bear a hash (the fetch keeps models there); unfinished ones are its own business."""
+    kept = [each for each in sorted(folder.iterdir()) if re.fullmatch(r"[0-9a-f]{64}", each.name) and each.is_dir()]
+    return [path for each in kept for path in sorted(each.iterdir()) if path.suffix.lower() == ".gguf"]
+
+
 def _groups(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     """Single files, and the shards of split files together, in order."""
     groups: dict[str, list[Path]] = {}
     for path in paths:
-        groups.setdefault(_SHARD.sub("", path.stem), []).append(path)
+        groups.setdefault(str(path.with_name(_SHARD.sub("", path.stem))), []).append(path)
     return [tuple(group) for group in groups.values()]
 
 
@@ -172,7 +180,7 @@ def _identify(paths: tuple[Path, ...], manifest: Manifest, hashes: HashCache, pr
         if _expected(manifest, path.name) == file.bytes:
             problems.append(f"{path}: right size but other SHA-256 than in the manifest: damaged; delete and fetch it again")
             return None
-    return ModelFile(model=unknown_model(files, manifest), path=paths[0], known=False)
+    return ModelFile(model=unknown_model(files, manifest, paths[0]), path=paths[0], known=False)
 
 
 def _opened(model: Model, files: tuple[File, ...], paths: tuple[Path, ...]) -> Path:
@@ -199,14 +207,33 @@ def _expected(manifest: Manifest, name: str) -> int | None:
     return next((file.bytes for model in manifest.model for file in model.file if Path(file.path).name == name), None)
 
 
-def unknown_model(files: tuple[File, ...], manifest: Manifest) -> Model:
-    """An entry for a file that the manifest does not know: named by its stem, its needs estimated from its size."""
+def unknown_model(files: tuple[File, ...], manifest: Manifest, path: Path | None = None) -> Model:
+    """An entry for a file that the manifest does not know: named by its stem, its needs from its header, else from its size."""
     stem = _SHARD.sub("", Path(files[0].path).stem)
     size = sum(file.bytes for file in files)
     name = stem if manifest.find(stem) is None else f"{stem}-{files[0].sha256[:8]}"
     tier: Tier = next((tier for most, tier in _TIER_BYTES if size <= most), _LARGEST)
     parameters = max(1, round(size / BYTES_PER_PARAMETER))
-    return Model(id=ModelId(name), name=stem, tier=tier, license="unknown", parameters=parameters, context=0, file=files)
+    shape = _shape(path) if path else None
+    return Model(
+        id=ModelId(name),
+        name=stem,
+        tier=tier,
+        license="unknown",
+        parameters=parameters,
+        context=shape.context_tokens if shape else 0,
+        architecture=shape.architecture if shape else "",
+        kv_bytes_per_token=shape.kv_bytes_per_token if shape else 0,
+        base_bytes=shape.base_bytes if shape else 0,
+        file=files,
+    )
+
+
+def _shape(path: Path) -> Shape | None:
+    try:
+        return read_shape(path)
+    except (OSError, NotGguf):
+        return None  # the fit estimates from the size
 
 
 def _listed(entry: ListedModel, manifest: Manifest, hashes: HashCache, problems: list[str]) -> ModelFile | None:
@@ -218,10 +245,12 @@ def _listed(entry: ListedModel, manifest: Manifest, hashes: HashCache, problems:
     found = _identify((path,), manifest, hashes, problems)
     if found is None:
         return None
+    kind = entry.kind if not found.known else found.model.kind
     model = msgspec.structs.replace(
         found.model,
         id=ModelId(entry.id) if entry.id else found.model.id,
-        kind=entry.kind if not found.known else found.model.kind,
+        kind=kind,
+        tier=None if kind == "embedding" else found.model.tier,
         tool_format=entry.tool_format or found.model.tool_format,
         reasoning_format=entry.reasoning_format or found.model.reasoning_format,
     )

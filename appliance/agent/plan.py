@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from appliance.agent import fit
 from appliance.agent.config import Settings
+from appliance.agent.machine import Hardware
 from appliance.agent.types import ModelFile, ModelSpec
 from iamine.manifest import Model
-from iamine.wire.messages import Hardware
 
 ALL_LAYERS = 999  # llama.cpp takes as many as there are
 EMBEDDING_SLOTS = 1
@@ -91,7 +91,7 @@ def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fi
         exact=model.bundled if settings.exact is None else settings.exact,
         slots=slots,
         context_tokens=_context(settings, model.context, found, slots),
-        threads=settings.threads or max(1, int(min(hardware.cores_physical, hardware.cores_usable))),
+        threads=settings.threads or max(1, int(min(hardware.cpu.cores_fast, hardware.cpu.cores_usable))),
         gpu_layers=ALL_LAYERS if found.gpu else 0,
         max_tps=settings.max_tps,
     )

@@ -21,6 +21,7 @@ from iamine.wire.messages import (
     Hardware,
     Heartbeat,
     Job,
+    ManifestUpdate,
     ModelOffer,
     Models,
     Progress,
@@ -63,12 +64,23 @@ class Channel(Protocol):
 
 
 class Worker:
-    """Owns the list of jobs that this machine runs for its pool. `clock` gives monotonic seconds; `say` takes a line."""
+    """Owns the list of jobs that this machine runs for its pool. `clock` gives monotonic seconds; `say` takes a line.
 
-    def __init__(self, *, hardware: Hardware, say: Callable[[str], None], clock: Callable[[], float]) -> None:
+    `renew` keeps a manifest that the pool sent and says in a line what came of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        hardware: Hardware,
+        say: Callable[[str], None],
+        clock: Callable[[], float],
+        renew: Callable[[ManifestUpdate], str] = lambda news: "a newer list of models is passed over",
+    ) -> None:
         self._hardware = hardware
         self._say = say
         self._clock = clock
+        self._renew = renew
         self._engines: Engines | None = None
         self._channel: Channel | None = None
         self._jobs: set[tuple[JobId, int]] = set()
@@ -120,7 +132,7 @@ class Worker:
             holding=self._holds.told(),
         )
 
-    def heard(self, message: Job | Cancel | Resume | Drain | Standing) -> None:
+    def heard(self, message: Job | Cancel | Resume | Drain | Standing | ManifestUpdate) -> None:
         """A message of the pool."""
         match message:
             case Job():
@@ -129,6 +141,8 @@ class Worker:
                 self._stop(message)
             case Resume():
                 self._resume(message)
+            case ManifestUpdate():
+                self._say(self._renew(message))
             case Drain():
                 self._pool_drains = True
                 self._say(f"the pool drains this worker{': ' + message.reason if message.reason else ''}")

@@ -202,6 +202,7 @@ class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello")
     """Worker -> pool: its key, its signature over both nonces and the pool's key, and what it offers.
 
     `holding`: jobs of an earlier link that it has not given up; a Resume or a Cancel follows for each, sooner or later.
+    `manifest` is the serial of the manifest that it goes by; 0: it does not take another.
     """
 
     worker_key: bytes
@@ -210,6 +211,7 @@ class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello")
     models: tuple[ModelOffer, ...]
     name: str = ""
     holding: tuple[Held, ...] = ()
+    manifest: int = 0
 
 
 class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
@@ -219,6 +221,13 @@ class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welco
     session: SessionId
     heartbeat_busy_s: float = 1.0
     heartbeat_idle_s: float = 15.0
+
+
+class ManifestUpdate(Message, frozen=True, kw_only=True, omit_defaults=True, tag="manifest"):
+    """Pool -> worker, to one whose manifest is older: a manifest (TOML) and its signature lines (iamine/release.py)."""
+
+    text: str
+    signature: str
 
 
 class Goodbye(Message, frozen=True, kw_only=True, omit_defaults=True, tag="goodbye"):
@@ -379,6 +388,6 @@ class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models
 
 
 FromWorker = Knock | Hello | Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain | Goodbye
-FromPool = Challenge | Welcome | Job | Cancel | Resume | Drain | Standing | Goodbye
+FromPool = Challenge | Welcome | Job | Cancel | Resume | Drain | Standing | ManifestUpdate | Goodbye
 EngineIn = Job | Cancel
 EngineOut = Started | Progress | Step | Finished | Embedded | Failed

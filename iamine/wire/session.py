@@ -31,6 +31,7 @@ from iamine.wire.messages import (
     Hello,
     Job,
     Knock,
+    ManifestUpdate,
     ModelOffer,
     Models,
     Progress,
@@ -79,7 +80,7 @@ class Accepted:
 class Working:
     """Worker's end: something to do."""
 
-    message: Job | Cancel | Resume | Drain | Standing
+    message: Job | Cancel | Resume | Drain | Standing | ManifestUpdate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +140,28 @@ class WorkerSession:
         self.state = State.KNOCKED
         return Knock(versions=(WIRE_VERSION,), nonce=self._nonce, agent=self._agent)
 
-    def hello(self, *, hardware: Hardware, models: tuple[ModelOffer, ...], name: str, holding: tuple[Held, ...] = ()) -> Hello:
+    def hello(
+        self,
+        *,
+        hardware: Hardware,
+        models: tuple[ModelOffer, ...],
+        name: str,
+        holding: tuple[Held, ...] = (),
+        manifest: int = 0,
+    ) -> Hello:
         """The answer to Challenged. Raises OutOfOrder before it."""
         self._expect(State.HELLO, "hello")
         key = self._identity.public_key
         signature = self._identity.sign(worker_transcript(self._pool_key, key, self._nonce, self._pool_nonce))
-        return Hello(worker_key=key, signature=signature, hardware=hardware, models=models, name=name, holding=holding)
+        return Hello(
+            worker_key=key,
+            signature=signature,
+            hardware=hardware,
+            models=models,
+            name=name,
+            holding=holding,
+            manifest=manifest,
+        )
 
     def receive(self, message: FromPool) -> Challenged | Accepted | Working | Ended:
         """What a message from the pool means now. Raises WireError: say goodbye with its code."""
@@ -164,7 +181,7 @@ class WorkerSession:
                     heartbeat_busy_s=message.heartbeat_busy_s,
                     heartbeat_idle_s=message.heartbeat_idle_s,
                 )
-            case Job() | Cancel() | Resume() | Drain() | Standing():
+            case Job() | Cancel() | Resume() | Drain() | Standing() | ManifestUpdate():
                 self._expect(State.OPEN, type(message).__name__.lower())
                 return Working(message=message)
 

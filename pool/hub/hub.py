@@ -20,6 +20,7 @@ from iamine.wire.messages import (
     Goodbye,
     Heartbeat,
     Hello,
+    ManifestUpdate,
     Models,
     Progress,
     Resume,
@@ -68,7 +69,10 @@ REFUSALS: dict[RefusalCode, type[PoolError]] = {
 
 
 class Hub:
-    """All live links and jobs. `monotonic` and `wall` are clocks in seconds, `random_bytes` draws nonces and ids."""
+    """All live links and jobs. `monotonic` and `wall` are clocks in seconds, `random_bytes` draws nonces and ids.
+
+    `news` is the pool's manifest, by its serial: for workers that go by an older one.
+    """
 
     def __init__(
         self,
@@ -81,11 +85,13 @@ class Hub:
         wall: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         on_hello: Callable[[WorkerId, Hello], None],
+        news: tuple[int, ManifestUpdate] | None = None,
     ) -> None:
         self._identity, self._name = identity, name
         self._scheduler, self._catalogue = scheduler, catalogue
         self.monotonic, self._wall, self._random_bytes = monotonic, wall, random_bytes
         self._on_hello = on_hello
+        self._news = news
         self._newcomers: set[Link] = set()
         self._links: dict[WorkerId, Link] = {}
         self._journals: dict[JobId, Journal] = {}
@@ -221,6 +227,8 @@ class Hub:
         link.send(
             link.session.welcome(session=link.id, heartbeat_busy_s=patience.beat_busy_s, heartbeat_idle_s=patience.beat_idle_s)
         )
+        if self._news and 0 < hello.manifest < self._news[0]:
+            link.send(self._news[1])
         self._newcomers.discard(link)
         self._links[worker] = link
         self._catalogue.offered(worker, hello.models, self.monotonic())

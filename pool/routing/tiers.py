@@ -62,8 +62,9 @@ class Tiers:
 
     def __init__(self, manifest: Manifest, named: Mapping[str, Tier] | None = None) -> None:
         self._named = dict(named or {})
-        self._by_file: dict[str, Tier] = {file.sha256: model.tier for model in manifest.model for file in model.file}
-        self._by_id: dict[str, Tier] = {model.id: model.tier for model in manifest.model}
+        tiers = [(model, model.tier) for model in manifest.model if model.tier]
+        self._by_file: dict[str, Tier] = {file.sha256: tier for model, tier in tiers for file in model.file}
+        self._by_id: dict[str, Tier] = {model.id: tier for model, tier in tiers}
 
     def of(self, card: ModelCard) -> Tier:
         """The model's tier; the lowest where workers offer several files under one name."""

@@ -14,6 +14,7 @@ from iamine.wire.messages import (
     Held,
     Hello,
     Job,
+    ManifestUpdate,
     Message,
     ModelOffer,
     Resume,
@@ -63,7 +64,7 @@ class FakeWorker:
         self.session = WorkerSession(identity=self.identity, pinned_pool_key=None, nonce=bytes(32), agent="fake")
         self.socket = ListSocket()
         self.link: Link = hub.connect(self.socket)
-        self.work: list[Job | Cancel | Resume | Drain | Standing] = []
+        self.work: list[Job | Cancel | Resume | Drain | Standing | ManifestUpdate] = []
         self.goodbye: Goodbye | None = None
 
     def say(self, message: Message) -> None:

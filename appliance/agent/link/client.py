@@ -31,6 +31,7 @@ from iamine.wire.messages import (
     Goodbye,
     Heartbeat,
     Job,
+    ManifestUpdate,
     Resume,
     Standing,
 )
@@ -63,7 +64,7 @@ class Owner(Protocol):
     def snapshot(self) -> Snapshot:
         """What to tell the pool."""
 
-    def heard(self, message: Job | Cancel | Resume | Drain | Standing) -> None:
+    def heard(self, message: Job | Cancel | Resume | Drain | Standing | ManifestUpdate) -> None:
         """What the pool asks."""
 
     def linked(self, state: LinkState) -> None:
@@ -72,13 +73,17 @@ class Owner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where the pool is and how it is known: by the fingerprint in `pool_key`, else by the key pinned in `pins`."""
+    """Where the pool is and how it is known: by the fingerprint in `pool_key`, else by the key pinned in `pins`.
+
+    `manifest` is the serial of the manifest this agent goes by.
+    """
 
     url: str
     pins: Path
     pool_key: str = ""
     name: str = ""
     agent: str = ""
+    manifest: int = 0
 
 
 class Link:
@@ -217,8 +222,9 @@ class Link:
                     key, name = challenged.pool_key, challenged.name
                     self._check_fingerprint(key)
                     now = self._owner.snapshot()
+                    end = self._endpoint
                     hello = session.hello(
-                        hardware=now.hardware, models=now.offers, name=self._endpoint.name, holding=now.holding
+                        hardware=now.hardware, models=now.offers, name=end.name, holding=now.holding, manifest=end.manifest
                     )
                     await socket.send(encode(hello))
                 case Accepted() as accepted:

@@ -47,9 +47,20 @@ class Runner:
         if self._closed:
             await model.close()
             raise EngineFailed(f"{spec.path.name}: the worker is stopping", hint="Start the worker again.")
+        other = self._models.get(spec.file_sha256)
+        if other is not None and other.offer is not None:  # somebody else loaded it meanwhile
+            await model.close()
+            return other.offer
         self._models[spec.file_sha256] = model
         self._changed()
         return offer
+
+    async def unload(self, file_sha256: str) -> None:
+        """Lets a model go; its running jobs are given back. Unknown ones are ignored."""
+        model = self._models.pop(file_sha256, None)
+        if model is not None:
+            self._changed()
+            await model.close()
 
     def submit(self, job: Job) -> None:
         """Runs the job; what cannot run is answered by a Failed frame. Never raises."""

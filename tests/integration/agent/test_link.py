@@ -24,6 +24,7 @@ from iamine.wire.messages import (
     Hardware,
     Heartbeat,
     Job,
+    ManifestUpdate,
     ModelOffer,
     SequenceStep,
     Step,
@@ -40,14 +41,14 @@ class Machine:
 
     def __init__(self) -> None:
         self.running = 0
-        self.heard_messages: list[Job | Cancel | Drain] = []
+        self.heard_messages: list[Job | Cancel | Drain | ManifestUpdate] = []
         self.states: list[LinkState] = []
         self.happened = asyncio.Event()
 
     def snapshot(self) -> Snapshot:
         return Snapshot(hardware=HARDWARE, offers=(OFFER,), running=self.running, ready=True, load=0.0)
 
-    def heard(self, message: Job | Cancel | Drain) -> None:
+    def heard(self, message: Job | Cancel | Drain | ManifestUpdate) -> None:
         self.heard_messages.append(message)
         self.happened.set()
 
@@ -81,7 +82,7 @@ class Machine:
 
 
 def make(pool: TinyPool, owner: Machine, folder: Path, pool_key: str = "") -> Link:
-    endpoint = Endpoint(url=pool.url, pins=folder / "pool.json", pool_key=pool_key, name="n", agent="test")
+    endpoint = Endpoint(url=pool.url, pins=folder / "pool.json", pool_key=pool_key, name="n", agent="test", manifest=7)
     return Link(endpoint=endpoint, identity=Identity.from_seed(bytes(32)), owner=owner, random=lambda: 0.0)
 
 
@@ -111,6 +112,13 @@ async def test_work_comes_through_in_order(tmp_path: Path) -> None:
     async with TinyPool(send(Cancel(job=JOB, epoch=1))) as pool, running(make(pool, machine, tmp_path)):
         await machine.until_heard()
         assert machine.heard_messages == [Cancel(job=JOB, epoch=1)]
+
+
+async def test_it_tells_its_manifest_and_hears_of_a_newer_one(tmp_path: Path) -> None:
+    machine, news = Machine(), ManifestUpdate(text="t", signature="s")
+    async with TinyPool(send(news)) as pool, running(make(pool, machine, tmp_path)):
+        await machine.until_heard()
+        assert (pool.manifests, machine.heard_messages) == ([7], [news])
 
 
 async def test_it_comes_back_when_the_connection_breaks(tmp_path: Path) -> None:

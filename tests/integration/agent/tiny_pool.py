@@ -21,6 +21,7 @@ class TinyPool:
     def __init__(self, *scripts: Script, seed: int = 1, busy_s: float = 0.05, idle_s: float = 15.0) -> None:
         self.identity = Identity.from_seed(bytes([seed]) * 32)
         self.heard: list[FromWorker] = []
+        self.manifests: list[int] = []  # the serial that each hello told
         self.arrived = asyncio.Event()
         self.connections = 0
         self._scripts = scripts
@@ -74,7 +75,8 @@ class TinyPool:
             match session.receive(decode_from_worker(await socket.recv()), now=1.0):
                 case Reply(message=challenge):
                     await socket.send(encode(challenge))
-                case Introduced():
+                case Introduced(hello=hello):
+                    self.manifests.append(hello.manifest)
                     name = SessionId(f"ses_{self.connections}")
                     welcome = session.welcome(session=name, heartbeat_busy_s=self._busy_s, heartbeat_idle_s=self._idle_s)
                     await socket.send(encode(welcome))

@@ -18,6 +18,9 @@ PURE = (
     "iamine/wire", "iamine/identity.py", "iamine/ids.py", "iamine/sealing.py", "pool/routing", "pool/openai", "pool/toolcalls",
     "appliance/agent/plan.py", "appliance/agent/fit.py", "appliance/agent/throughput.py", "appliance/agent/backoff.py",
     "appliance/agent/held.py", "appliance/agent/schedule.py",
+    "appliance/agent/fetch/rungs.py", "appliance/agent/fetch/room.py", "appliance/agent/fetch/rate.py",
+    "appliance/agent/machine.py",
+    "appliance/agent/probe/devices.py", "appliance/agent/probe/answers.py",
 )  # fmt: skip
 IMPURE_IMPORTS = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "urllib"}
 HOSTS = re.compile(

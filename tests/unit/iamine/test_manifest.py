@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import appliance.agent
-from iamine.manifest import TIERS, ManifestError, load, parse
+from iamine.manifest import TIERS, ManifestError, Model, Tier, load, parse
 
 SHA = "ab" * 32
 REVISION = "cd" * 20
@@ -63,6 +63,14 @@ def test_what_is_wrong_is_named(old: str, new: str, said: str) -> None:
     assert caught.value.hint
 
 
+def test_only_an_embedder_has_no_tier() -> None:
+    with pytest.raises(ManifestError, match="an embedder has none"):
+        parse(ENTRY.replace('tier = "small"', ""))
+    with pytest.raises(ManifestError, match="an embedder has none"):
+        parse(ENTRY.replace('name = "M"', 'name = "M"\nkind = "embedding"'))
+    assert parse(ENTRY.replace('tier = "small"', 'kind = "embedding"')).model[0].tier is None
+
+
 def test_a_model_needs_a_file() -> None:
     with pytest.raises(ManifestError, match="no file"):
         parse(ENTRY[: ENTRY.index("[[model.file]]")] + "file = []\n")
@@ -89,3 +97,19 @@ def test_the_bundled_model_is_the_file_that_ships() -> None:
     content = (Path(appliance.agent.__file__).parent / "data" / mote.file[0].path).read_bytes()
     recorded = (mote.file[0].bytes, mote.file[0].sha256)
     assert recorded == (len(content), hashlib.sha256(content).hexdigest()), "record the new file: see iamine/models.toml"
+
+
+SIZES: dict[Tier, tuple[float, float]] = {
+    "micro": (0, 2e9), "small": (2e9, 4.1e9), "medium": (7e9, 15e9), "large": (20e9, 40e9), "xlarge": (70e9, 1e13),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", load().model, ids=lambda model: model.id)
+def test_every_model_has_the_tier_of_its_size_and_names_what_reads_it(model: Model) -> None:
+    assert model.tier is not None
+    least, most = SIZES[model.tier]
+    assert least <= model.parameters < most
+    assert model.architecture
+    assert model.template
+    tools = model.tool_format or model.id in {"phi-4-mini-instruct", "lfm2.5-1.2b-instruct", "phi-4-reasoning-plus"}
+    assert tools, "name the format of its tool calls, or leave the model out"

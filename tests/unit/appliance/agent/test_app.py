@@ -5,12 +5,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from fakes.machines import card, made
 
-from appliance.agent.app import describe, prepare, sole_worker
+from appliance.agent.app import describe, prepare, renewed, sole_worker
 from appliance.agent.config import Options, settings
 from appliance.agent.errors import ConfigError
+from appliance.agent.machine import Device
 from appliance.agent.screen import PlainScreen
-from iamine.wire.messages import Gpu, Hardware
+from iamine.wire.messages import ManifestUpdate
 
 
 def screen(out: io.StringIO) -> PlainScreen:
@@ -44,8 +46,12 @@ def test_one_folder_has_one_worker(tmp_path: Path) -> None:
 
 
 def test_the_machine_in_one_line() -> None:
-    card = Gpu(name="A", backend="cuda", memory_bytes=8 * 10**9)
-    machine = Hardware(
-        cpu="C", cores_physical=2, cores_usable=1.5, memory_bytes=10**10, memory_available_bytes=10**9, gpus=(card,)
-    )
-    assert describe(machine) == "C, 1.5 cores usable, 1.0 GB of 10.0 GB memory free; A, 8.0 GB"
+    idle = Device(name="B", memory_bytes=2 * 10**9, reason="x")
+    machine = made(10**10, card("A", 8 * 10**9, 1), idle, cores=1.5)
+    assert describe(machine) == "C, 1.5 cores usable, 10.0 GB of 10.0 GB memory free; A, 8.0 GB; B (not used), 2.0 GB"
+    assert describe(made(10**9)).endswith("no GPU")
+
+
+def test_a_manifest_of_nobodys_is_not_taken(tmp_path: Path) -> None:
+    assert "not taken" in renewed(ManifestUpdate(text="version = 1", signature=""), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -27,7 +27,9 @@ def test_probe_as_json_tells_machine_fits_and_choice(capsys: pytest.CaptureFixtu
     code, out, _ = run(capsys, "probe", "--json", "--data-dir", str(tmp_path))
     found = json.loads(out)
     assert code == 0
-    assert found["hardware"]["cores_physical"] >= 1
+    assert found["hardware"]["cpu"]["cores_physical"] >= 1
+    assert found["hardware"]["took_s"] > 0
+    assert found["best_known"]["reason"]
     assert found["choice"]["model"] == "mote"
     assert all(each["reason"] for each in found["fits"])
 
@@ -69,6 +71,21 @@ def test_doctor_fails_when_the_pool_is_away(capsys: pytest.CaptureFixture[str], 
     assert checks["pool"]["advice"]
     code, out, _ = run(capsys, "doctor", "--pool", "http://127.0.0.1:9", "--data-dir", str(tmp_path))
     assert "cannot reach" in out
+
+
+def test_bench_measures_what_is_at_hand(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run(capsys, "bench", "--json", "--data-dir", str(tmp_path))
+    (mote,) = json.loads(out)["measured"]
+    assert (code, mote["model"]) == (0, "mote")
+    assert min(mote["decode_tps"], mote["prefill_tps"], mote["expected_tps"], mote["load_s"]) > 0
+    code, out, _ = run(capsys, "bench", "nothing", "--data-dir", str(tmp_path))
+    assert code == 1
+
+
+def test_fetch_without_a_source_says_what_to_set(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "fetch", "qwen3.5-0.8b", "--data-dir", str(tmp_path))
+    assert code == 1
+    assert "IAMINE_HUB" in err
 
 
 def test_chat_comes_along(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,3 +110,15 @@ def test_an_address_is_taken_with_or_without_its_version(said: str, base: str, e
 def test_what_is_no_address_is_refused(said: str) -> None:
     with pytest.raises(ConfigError, match="no pool address"):
         api_base(said)
+
+
+def test_where_models_are_fetched_from(tmp_path: Path) -> None:
+    (tmp_path / "worker.toml").write_text(
+        '[fetch]\nfolders = ["stick", "/disk"]\nmirrors = ["http://peer:8000"]\nhub = "https://a.example"\nauto = true\n'
+    )
+    found = settings(Options(), {}, tmp_path).fetch
+    assert found.folders == (str(tmp_path / "stick"), "/disk")
+    assert (found.mirrors, found.hub, found.auto) == (("http://peer:8000",), "https://a.example", True)
+    assert settings(Options(), {"IAMINE_HUB": "https://b.example"}, tmp_path).fetch.hub == "https://b.example"
+    with pytest.raises(ConfigError, match="no address"):
+        settings(Options(), {"IAMINE_HUB": "b.example"}, tmp_path)

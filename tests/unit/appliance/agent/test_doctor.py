@@ -1,25 +1,21 @@
 """Each check says what is wrong and what to do."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.machines import card, made
 
 from appliance.agent import doctor
+from appliance.agent.machine import Device
 from appliance.agent.models import Catalog
 from appliance.agent.types import ModelFile
 from iamine.errors import IamineError
 from iamine.manifest import load
-from iamine.wire.messages import Gpu, Hardware
 
 MOTE = ModelFile(model=load().model[0], path=Path("/m"), known=True)
 CATALOG = Catalog(files=(MOTE,), problems=("/x: partial; finish the download",))
-
-
-def machine(available: int, *gpus: Gpu) -> Hardware:
-    return Hardware(
-        cpu="c", cores_physical=1, cores_usable=1, memory_bytes=available, memory_available_bytes=available, gpus=gpus
-    )
 
 
 def test_python() -> None:
@@ -53,16 +49,23 @@ def test_models_and_their_problems() -> None:
 
 
 def test_memory() -> None:
-    assert doctor.memory(machine(10**9), CATALOG, use_gpu=False).state == "ok"
-    assert doctor.memory(machine(10**6), CATALOG, use_gpu=False).state == "fail"
+    assert doctor.memory(made(10**9), CATALOG, use_gpu=False).state == "ok"
+    assert doctor.memory(made(10**6), CATALOG, use_gpu=False).state == "fail"
 
 
-def test_gpus_that_are_idle_are_told() -> None:
-    card = Gpu(name="A", backend="cuda", memory_bytes=8, memory_free_bytes=8)
-    bare = Gpu(name="B (no driver)", backend="none", memory_bytes=0)
-    assert [check.state for check in doctor.gpus(machine(1, card, bare), use_gpu=True)] == ["ok", "warn"]
-    (check,) = doctor.gpus(machine(1, card), use_gpu=False)
-    assert "gpu = true" in check.advice
+def test_gpus_that_are_idle_are_told_with_what_to_do() -> None:
+    works = card("A", 8, 8)
+    bare = Device(name="B", reason="no driver has taken it; install it")
+    display = Device(name="C", reason="a server's management display, not a GPU")
+    checks = list(doctor.gpus(made(1, works, bare, display), use_gpu=None))
+    assert [(check.state, check.advice) for check in checks] == [("ok", ""), ("warn", "install it"), ("ok", "")]
+    (check,) = doctor.gpus(made(1, works), use_gpu=False)
+    assert "gpu = false" in check.advice
+
+
+def test_a_driver_that_did_not_answer_is_told() -> None:
+    (check,) = doctor.gpus(replace(made(1), problems=("NVML: did not answer in time",)), use_gpu=None)
+    assert (check.state, check.found) == ("warn", "NVML: did not answer in time")
 
 
 def test_the_data_folder(tmp_path: Path) -> None:

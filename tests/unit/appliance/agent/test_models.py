@@ -159,3 +159,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "nowhere")
     assert look(tmp_path, manifest()).files == ()
     assert "cannot be read" in look(tmp_path, manifest(), ListedModel(path="/proc/self/mem")).problems[0]
+
+
+def test_fetched_models_lie_in_folders_named_by_their_hash(tmp_path: Path) -> None:
+    digest = hashlib.sha256(GGUF).hexdigest()
+    kept = tmp_path / "models" / digest
+    kept.mkdir(parents=True)
+    (kept / "m.gguf").write_bytes(GGUF)
+    (kept / "n.gguf.part").write_bytes(GGUF)
+    other = tmp_path / "models" / "my own"
+    other.mkdir()
+    (other / "x.gguf").write_bytes(GGUF + b"x")
+    catalog = look(tmp_path, manifest())
+    assert [file.path for file in catalog.files] == [kept / "m.gguf"]
+    assert catalog.problems == ()

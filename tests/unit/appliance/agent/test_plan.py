@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from fakes.machines import card, made
+
 from appliance.agent.config import ListedModel, Settings
+from appliance.agent.machine import Device, Hardware
 from appliance.agent.plan import ALL_LAYERS, plan
 from appliance.agent.types import ModelFile
 from iamine.ids import ModelId
 from iamine.manifest import File, Model
-from iamine.wire.messages import Gpu, Hardware
 
 GB = 10**9
 DATA = Path("/data")
@@ -22,15 +24,14 @@ def file(name: str, *, size: int = GB, parameters: int = 10**9, kind: str = "cha
     digest = f"{abs(hash(name)):064x}"[-64:]
     model = Model(
         id=ModelId(name), name=name, tier="small", license="MIT", parameters=parameters, context=8192, bundled=bundled,
-        kind="embedding" if kind == "embedding" else "chat", file=(File(path=f"{name}.gguf", bytes=size, sha256=digest),),
+        kind="embedding" if kind == "embedding" else "chat", kv_bytes_per_token=65536,
+        file=(File(path=f"{name}.gguf", bytes=size, sha256=digest),),
     )  # fmt: skip
     return ModelFile(model=model, path=DATA / f"{name}.gguf", known=True)
 
 
-def machine(available: int = 32 * GB, *gpus: Gpu, cores: float = 3.5) -> Hardware:
-    return Hardware(
-        cpu="c", cores_physical=4, cores_usable=cores, memory_bytes=available, memory_available_bytes=available, gpus=gpus
-    )
+def machine(available: int = 32 * GB, *cards: Device, cores: float = 3.5) -> Hardware:
+    return made(available, *cards, cores=cores)
 
 
 def listed(*files: ModelFile) -> tuple[ListedModel, ...]:
@@ -45,7 +46,7 @@ def test_the_best_at_hand_is_loaded_with_slots_context_and_threads() -> None:
     (spec,) = found.specs
     assert (spec.model, spec.slots, spec.context_tokens, spec.threads) == ("large", 8, 8192, 3)
     assert (spec.gpu_layers, spec.max_tps, spec.exact) == (0, None, True)
-    assert found.reasons[0].startswith("large: the largest")
+    assert found.reasons[0].startswith("large: needs")
 
 
 def test_the_model_asked_for_is_loaded() -> None:
@@ -90,15 +91,15 @@ def test_of_the_listed_models_only_the_one_asked_for_chats() -> None:
 def test_what_is_loaded_first_leaves_less_for_the_next() -> None:
     found = plan(settings(models=listed(SMALL, LARGE)), machine(round(3.5 * GB)), [SMALL, LARGE])
     assert "large (listed in the config) needs" in found.problem
-    card = Gpu(name="A", backend="cuda", memory_bytes=6 * GB, memory_free_bytes=round(2.4 * GB))
-    found = plan(settings(gpu=True, models=listed(SMALL, LARGE)), machine(GB, card), [SMALL, LARGE])
+    tight = machine(GB, card("A", 6 * GB, round(2.4 * GB)))
+    found = plan(settings(gpu=True, models=listed(SMALL, LARGE)), tight, [SMALL, LARGE])
     assert "large (listed in the config) needs" in found.problem
 
 
 def test_a_gpu_takes_all_layers() -> None:
-    card = Gpu(name="A", backend="cuda", memory_bytes=24 * GB, memory_free_bytes=23 * GB)
-    found = plan(settings(gpu=True), machine(GB, card), [LARGE])
-    assert found.specs[0].gpu_layers == ALL_LAYERS
+    with_card = machine(3 * GB, card("A", 24 * GB, 23 * GB))
+    assert plan(settings(), with_card, [LARGE]).specs[0].gpu_layers == ALL_LAYERS
+    assert plan(settings(gpu=False), machine(8 * GB, card("A", 24 * GB, 23 * GB)), [LARGE]).specs[0].gpu_layers == 0
 
 
 def test_slots_and_context_can_be_set() -> None:

@@ -20,6 +20,7 @@ from iamine.wire.messages import (
     Hardware,
     Heartbeat,
     Job,
+    ManifestUpdate,
     ModelOffer,
     Models,
     Progress,
@@ -108,6 +109,15 @@ def test_a_job_goes_to_the_engine_and_its_frames_to_the_pool() -> None:
     assert bench.channel.sent == frames
     assert (bench.worker.status().jobs_done, bench.worker.status().running) == (1, 0)
     assert bench.channel.changes == 2
+
+
+def test_a_newer_manifest_is_kept_and_told() -> None:
+    lines: list[str] = []
+    news = ManifestUpdate(text="t", signature="s")
+    worker = Worker(hardware=HARDWARE, say=lines.append, clock=lambda: 0.0, renew=lambda told: f"kept {told.text}")
+    worker.heard(news)
+    Worker(hardware=HARDWARE, say=lines.append, clock=lambda: 0.0).heard(news)
+    assert lines == ["kept t", "a newer list of models is passed over"]
 
 
 def test_running_jobs_and_load_are_told() -> None:

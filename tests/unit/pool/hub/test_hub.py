@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from fakes.workers import FakeWorker, offer
 
@@ -21,6 +22,7 @@ from iamine.wire.messages import (
     Heartbeat,
     Hello,
     Job,
+    ManifestUpdate,
     Models,
     Progress,
     Sampling,
@@ -115,6 +117,16 @@ async def test_an_answer_comes_through_with_its_worker_named(hub: Hub, greeted: 
         ),
     ]
     assert (hub.running, hub.queued, hub.tally.completed, hub.tally.tokens) == (0, 0, 1, 2)
+
+
+@pytest.mark.parametrize(("held", "sent"), [(0, 0), (6, 1), (7, 0), (8, 0)])
+def test_a_worker_with_an_older_manifest_is_sent_the_pools(hub: Hub, held: int, sent: int) -> None:
+    """0 is a worker that knows no such message."""
+    news = ManifestUpdate(text="t", signature="s")
+    hub._news = (7, news)
+    worker = FakeWorker(hub).knock()
+    worker.say(msgspec.structs.replace(worker.hello(), manifest=held))
+    assert worker.work == [news] * sent
 
 
 async def test_a_lost_worker_is_replaced_in_mid_answer(hub: Hub, greeted: list[WorkerId]) -> None:

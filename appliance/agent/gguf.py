@@ -1,0 +1,132 @@
+"""What a GGUF file's header says of the model's shape, and what memory follows from it: read without llama.cpp.
+
+Format: docs/gguf.md of ggml, version 3 (little-endian).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"GGUF"
+BATCH_TOKENS = 512  # the engine's micro-batch
+_FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+_MOST_KEYS, _MOST_BYTES, _MOST_ITEMS = 4096, 1 << 20, 1 << 12
+_TOKENS = "tokenizer.ggml.tokens"
+Value = int | float | str | bool | tuple[int | float | bool, ...]
+
+
+class NotGguf(ValueError):
+    """The header is not one of a GGUF file of version 2 or 3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Sizes of the model; 0 or empty where the file does not tell. `kv_heads` is per layer with attention."""
+
+    architecture: str
+    context_tokens: int
+    width: int
+    inner: int
+    heads: int
+    kv_heads: tuple[int, ...]
+    key_size: int
+    value_size: int
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Keys and values of all attention layers, f16."""
+        return sum(self.kv_heads) * (self.key_size + self.value_size) * 2
+
+    @property
+    def base_bytes(self) -> int:
+        """Compute buffers with flash attention, less the mask: float32 activations of one batch.
+
+        Seven of the width and both sides of a gated feed-forward live at once, as llama.cpp 0c1e57098 lays out dense models
+        (measured, November 2026).
+        """
+        return 4 * BATCH_TOKENS * (7 * self.width + 2 * self.inner)
+
+
+def read_shape(path: Path) -> Shape:
+    """The shape in the file's header. Raises NotGguf, OSError."""
+    with path.open("rb") as file:
+        try:
+            return _shape(dict(_pairs(file)))
+        except (struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
+            raise NotGguf(f"{path.name}: {error}") from error
+
+
+def _shape(found: dict[str, Value]) -> Shape:
+    name = str(found["general.architecture"])
+
+    def number(key: str, default: int = 0) -> int:
+        value = found.get(f"{name}.{key}", default)
+        return max((int(each) for each in value), default=default) if isinstance(value, tuple) else int(value)
+
+    layers, heads, width = number("block_count"), number("attention.head_count"), number("embedding_length")
+    size = width // heads if heads else 0
+    return Shape(
+        architecture=name,
+        context_tokens=number("context_length"),
+        width=width,
+        inner=number("feed_forward_length"),
+        heads=heads,
+        kv_heads=_kv_heads(found.get(f"{name}.attention.head_count_kv", heads), layers, number("full_attention_interval")),
+        key_size=number("attention.key_length", size),
+        value_size=number("attention.value_length", size),
+    )
+
+
+def _kv_heads(told: Value, layers: int, interval: int) -> tuple[int, ...]:
+    """Per layer where the file says so; else the same in every layer, or in each `interval`-th of a hybrid model."""
+    if isinstance(told, tuple):
+        return tuple(int(each) for each in told)
+    return (int(told),) * (layers // interval if interval else layers)
+
+
+def _pairs(file: BinaryIO) -> Iterator[tuple[str, Value]]:
+    """The metadata up to the vocabulary, which comes last and is long."""
+    magic, version, _, count = struct.unpack("<4sIQQ", file.read(24))
+    if magic != MAGIC or version not in (2, 3) or count > _MOST_KEYS:
+        raise ValueError("not the header of a GGUF file")
+    for _ in range(count):
+        key = _text(file)
+        if key == _TOKENS:
+            return
+        yield key, _value(file, _number(file, "I"))
+
+
+def _value(file: BinaryIO, kind: int) -> Value:
+    if kind == _STRING:
+        return _text(file)
+    if kind != _ARRAY:
+        return _number(file, _FORMATS[kind])
+    inner, count = _number(file, "I"), _number(file, "Q")
+    if inner == _STRING or count > _MOST_ITEMS:
+        return _skip(file, inner, count)
+    return tuple(_number(file, _FORMATS[inner]) for _ in range(count))
+
+
+def _skip(file: BinaryIO, inner: int, count: int) -> Value:
+    """Pass over an array that nobody asks for."""
+    if inner != _STRING:
+        file.seek(struct.calcsize(_FORMATS[inner]) * count, 1)
+        return ()
+    for _ in range(min(count, _MOST_BYTES)):
+        _text(file)
+    return ()
+
+
+def _number(file: BinaryIO, form: str) -> int:
+    (number,) = struct.unpack(f"<{form}", file.read(struct.calcsize(form)))
+    return number  # type: ignore[no-any-return]
+
+
+def _text(file: BinaryIO) -> str:
+    length = _number(file, "Q")
+    if length > _MOST_BYTES:
+        raise ValueError("a text of the header is too long")
+    return file.read(length).decode()

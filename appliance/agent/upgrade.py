@@ -1,0 +1,117 @@
+"""A worker that fetches by itself: it serves what is here, and moves to a better model that has landed, between answers."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from appliance.agent.errors import AgentError
+from appliance.agent.fetch import Stopped
+from appliance.agent.models import Catalog
+from appliance.agent.plan import Plan
+from appliance.agent.types import ModelSpec
+from iamine.manifest import Model
+from iamine.wire.messages import ModelOffer
+
+T = TypeVar("T")
+LOOK_S = 0.2  # how often it is looked whether an answer runs
+Landed = Iterator[tuple[Model, Path]]
+
+
+class Engines(Protocol):
+    """What runs the models."""
+
+    @property
+    def running(self) -> int:
+        """Jobs that have not ended."""
+
+    async def load(self, spec: ModelSpec) -> ModelOffer:
+        """Load a model. Raises EngineFailed."""
+
+    async def unload(self, file_sha256: str) -> None:
+        """Let a model go."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Upgrade:
+    """`loaded` is what serves now. `fetch(stopped)` yields what has landed, `scan` looks what is here, `choose` plans with it.
+
+    The first two take long and run in a thread; `say` is told what happens and why. While the machine is `resting` nothing
+    is loaded: what serves afterwards is loaded by whoever ends the rest.
+    """
+
+    engines: Engines
+    loaded: Sequence[ModelSpec]
+    fetch: Callable[[Callable[[], bool]], Landed]
+    scan: Callable[[], Catalog]
+    choose: Callable[[Catalog], Plan]
+    say: Callable[[str], None]
+    resting: Callable[[], bool] = lambda: False
+    _stop: bool = False
+
+    async def run(self) -> None:
+        """Until everything is here, or something goes wrong: that is told, and what serves goes on serving."""
+        landed = self.fetch(lambda: self._stop)
+        try:
+            while (arrived := await in_thread(lambda: next(landed, None))) is not None:
+                await self._move(await in_thread(self.scan), arrived[0])
+        except Stopped:
+            pass
+        except AgentError as error:
+            self.say(f"{error.message}; {error.hint}" if error.hint else error.message)
+        except asyncio.CancelledError:
+            self._stop = True  # the thread ends at its next piece
+            raise
+
+    async def _move(self, catalog: Catalog, model: Model) -> None:
+        """Load what is best now, unless that is what serves already."""
+        planned = self.choose(catalog)
+        here = {spec.file_sha256 for spec in self.loaded}
+        if planned.problem or {spec.file_sha256 for spec in planned.specs} <= here:
+            self.say(f"{model.id} has landed; what serves stays" + (f": {planned.problem}" if planned.problem else ""))
+            return
+        while self.engines.running or self.resting():  # noqa: ASYNC110 - the engines tell nobody else when they are idle
+            await asyncio.sleep(LOOK_S)
+        before, self.loaded = self.loaded, planned.specs
+        self.say("changing the model: " + "; ".join(planned.reasons))
+        for spec in before:
+            if spec.file_sha256 not in {each.file_sha256 for each in planned.specs}:
+                await self.engines.unload(spec.file_sha256)
+        try:
+            await self._load(planned.specs)
+        except AgentError as error:
+            self.say(f"{error.message}; back to the model before")
+            self.loaded = before
+            await self._load(before)
+
+    async def _load(self, specs: Sequence[ModelSpec]) -> None:
+        """Load them, unless the owner wants his machine back meanwhile. Raises EngineFailed."""
+        for spec in specs:
+            if not self.resting():
+                await self.engines.load(spec)
+            if self.resting():
+                await self.engines.unload(spec.file_sha256)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """The work's result; a thread of its own that does not hold up the end of the process, as a stalled server would."""
+    loop, result = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if not result.done():
+            result.set_exception(error) if error else result.set_result(value)
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = work()
+        except Exception as raised:  # noqa: BLE001 - it is raised again where it is awaited
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, value, error)
+
+    threading.Thread(target=run, daemon=True, name="fetch").start()
+    return await result  # type: ignore[no-any-return]
