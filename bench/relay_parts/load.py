@@ -146,9 +146,8 @@ def quantile(values: list[float], share: float) -> float:
 
 async def main(asked: Asked) -> None:
     loop = asyncio.get_running_loop()
-    clients: list[Client] = []
-    for _ in range(asked.connections):
-        clients.append((await loop.create_connection(lambda: Client(asked), "127.0.0.1", asked.port))[1])
+    opened = [await loop.create_connection(lambda: Client(asked), "127.0.0.1", asked.port) for _ in range(asked.connections)]
+    clients = [client for _, client in opened]
     await asyncio.gather(*(client.ask() for client in clients))
     for client in clients:
         client.first_s.clear()

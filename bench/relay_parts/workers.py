@@ -179,7 +179,7 @@ class House:
         self._open: set[Worker] = set()
         self._made = 0
         self._wanted = 0
-        self._all = asyncio.Event()
+        self._all, self._none = asyncio.Event(), asyncio.Event()
 
     def joined(self, worker: Worker) -> None:
         self._open.add(worker)
@@ -188,6 +188,8 @@ class House:
 
     def lost(self, worker: Worker) -> None:
         self._open.discard(worker)
+        if not self._open:
+            self._none.set()
 
     async def more(self, count: int, at_once: int) -> None:
         """Connect so many more; no worker waits for another, but only `at_once` connects are under way."""
@@ -196,10 +198,10 @@ class House:
 
     async def drop(self) -> None:
         """Every connection is cut, and comes back at once."""
+        self._none.clear()
         for worker in list(self._open):
             worker.abort()
-        while self._open:
-            await asyncio.sleep(0)
+        await self._none.wait()
         await self._connect(range(self._made), self._made)
 
     async def _connect(self, numbers: range, at_once: int) -> None:
@@ -208,7 +210,8 @@ class House:
         self._all.clear()
         room = asyncio.Semaphore(at_once)
         took = await asyncio.gather(*(self._one(number, room) for number in numbers))
-        await self._all.wait()
+        if numbers:
+            await self._all.wait()
         told = {"joined": len(self._open), "took_s": time.monotonic() - began, "slowest_connect_s": max(took, default=0.0)}
         print(json.dumps(told), flush=True)
 
