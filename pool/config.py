@@ -56,6 +56,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     plain_deadline_s: Seconds = 100.0
     database_wait_s: Seconds = 15.0
     shutdown_grace_s: Seconds = 5.0
+    stalled_client_s: Seconds = 60.0  # a client that reads nothing for so long is cut
     per_key_concurrency: Count = 64
     max_queue: Count = 10_000
     requests_per_minute: Count = 6000  # of one account
