@@ -52,6 +52,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "IAMINE pool"
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Count = 32 * 1024 * 1024
+    max_bodies_bytes: Count = 256 * 1024 * 1024  # of all requests that are being answered
     stream_deadline_s: Seconds = 300.0
     plain_deadline_s: Seconds = 100.0
     database_wait_s: Seconds = 15.0
