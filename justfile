@@ -54,3 +54,4 @@ bench name *arguments:
 # The tests that try to break it, again and again (default: 10 rounds)
 torture rounds="10":
     for round in $(seq "$1"); do echo "round $round"; pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/integration/store tests/integration/up || exit 1; done
+    IAMINE_SOAK=100000 pytest -q -p no:cacheprovider tests/acceptance/test_weather.py

@@ -1,4 +1,4 @@
-"""Bad weather at a real pool: a crowd of workers back at once, monstrous bodies, thousands of requests (figures: bench/storm.py)."""
+"""Bad weather at a real pool: a crowd of workers back at once, monstrous bodies, a soak (figures: bench/storm.py)."""
 
 import asyncio
 import json
