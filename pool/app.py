@@ -195,6 +195,8 @@ class Pool:
             version=__version__,
             cors_origins=frozenset(self._config.cors_origins),
             max_body_bytes=self._config.max_body_bytes,
+            max_bodies_bytes=self._config.max_bodies_bytes,
+            stalled_client_s=self._config.stalled_client_s,
             concurrent_per_key=self._config.per_key_concurrency,
             requests_per_minute=self._config.requests_per_minute,
             tokens_per_minute=self._config.tokens_per_minute,

@@ -70,6 +70,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "IAMINE pool"
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Count = 32 * 1024 * 1024
+    max_bodies_bytes: Count = 256 * 1024 * 1024  # of all requests that are being answered
     stream_deadline_s: Seconds = 300.0
     plain_deadline_s: Seconds = 100.0
     database_wait_s: Seconds = 15.0
@@ -78,6 +79,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     hold_s: Seconds = 60.0  # workers go on so long without the pool, with jobs whose client sent an Idempotency-Key
     client_grace_s: Seconds = 60.0  # such a job goes on so long without its client
     resume_s: Seconds = 120.0  # its journal outlives the pool for so long
+    stalled_client_s: Seconds = 60.0  # a client that reads nothing for so long is cut
     per_key_concurrency: Count = 64
     max_queue: Count = 10_000
     requests_per_minute: Count = 6000  # of one account

@@ -23,7 +23,8 @@ MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
 HUB_VARIABLE = "IAMINE_HUB"
 WORKER_PATH = "/v1/workers/connect"
-_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, [fetch], [[models]], [schedule]"
+_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir"
+_TABLES = "[fetch], [[models]], [schedule]"
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +158,7 @@ def read_file(path: Path, *, must_exist: bool) -> ConfigFile:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint="correct that line; texts stand in quotes") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}", hint=f"keys that may be there: {_KEYS}") from error
+        raise ConfigError(f"{path}: {error}", hint=f"keys that may be there: {_KEYS}, {_TABLES}") from error
 
 
 def need_pool(chosen: Settings) -> str:

@@ -113,11 +113,11 @@ tokens_per_minute = 1000000000000
 
 
 @contextlib.contextmanager
-def pool(folder: Path, more: str = "") -> Iterator[Target]:
-    """The real pool, with its embedded PostgreSQL and keys checked; only the limits per key are out of the way."""
+def pool(folder: Path, limits: str = CONFIG) -> Iterator[Target]:
+    """The real pool, with its embedded PostgreSQL and keys checked; by default the limits per key are out of the way."""
     port, data, log = free_port(), folder / "pool", folder / "pool.log"
     config = folder / "pool.toml"
-    config.write_text(CONFIG + more)
+    config.write_text(limits)
     command = [sys.executable, "-m", "iamine", "pool", "--port", str(port), "--data-dir", str(data), "--config", str(config)]
     with running(command, log) as process:
         wait_until_listening(port, process, log)
@@ -180,7 +180,7 @@ def talking(module: str, *arguments: str) -> Iterator[Talker]:
         talker.close()
 
 
-def workers(target: Target, count: int, slots: int) -> "contextlib.AbstractContextManager[Talker]":
-    """Fake workers before the pool; the first line that they say tells that all have joined."""
+def workers(target: Target, count: int, slots: int, first: int = 1) -> "contextlib.AbstractContextManager[Talker]":
+    """Fake workers before the pool, numbered from `first`; their first line tells that all have joined."""
     url = f"ws://127.0.0.1:{target.port}/v1/workers/connect"
-    return talking("relay_parts.workers", url, str(count), str(slots))
+    return talking("relay_parts.workers", url, str(count), str(slots), str(first))

@@ -1,6 +1,6 @@
 """Fake workers with instant engines on the real wire: real sessions and messages over real WebSockets, in one process.
 
-    python -m relay_parts.workers URL COUNT SLOTS        prints a JSON line {"joined": ..., "took_s": ...} each time it is done
+    python -m relay_parts.workers URL COUNT SLOTS FIRST      prints a line of JSON each time it is done
 
 Reads commands from stdin, a line each: `more N` connects N further workers, `drop` cuts all connections and connects
 them again at once, `quit` ends.
@@ -172,14 +172,14 @@ class Worker(asyncio.Protocol):
 class House:
     """All workers of this process."""
 
-    def __init__(self, url: str, slots: int) -> None:
+    def __init__(self, url: str, slots: int, first: int) -> None:
         self.url = url
         self.offers = offers(slots)
         self._address = urlsplit(url)
         self._open: set[Worker] = set()
-        self._made = 0
+        self._first = self._made = first
         self._wanted = 0
-        self._all = asyncio.Event()
+        self._all, self._none = asyncio.Event(), asyncio.Event()
 
     def joined(self, worker: Worker) -> None:
         self._open.add(worker)
@@ -188,6 +188,8 @@ class House:
 
     def lost(self, worker: Worker) -> None:
         self._open.discard(worker)
+        if not self._open:
+            self._none.set()
 
     async def more(self, count: int, at_once: int) -> None:
         """Connect so many more; no worker waits for another, but only `at_once` connects are under way."""
@@ -196,11 +198,11 @@ class House:
 
     async def drop(self) -> None:
         """Every connection is cut, and comes back at once."""
+        self._none.clear()
         for worker in list(self._open):
             worker.abort()
-        while self._open:
-            await asyncio.sleep(0)
-        await self._connect(range(self._made), self._made)
+        await self._none.wait()
+        await self._connect(range(self._first, self._made), self._made)
 
     async def _connect(self, numbers: range, at_once: int) -> None:
         began = time.monotonic()
@@ -208,7 +210,8 @@ class House:
         self._all.clear()
         room = asyncio.Semaphore(at_once)
         took = await asyncio.gather(*(self._one(number, room) for number in numbers))
-        await self._all.wait()
+        if numbers:
+            await self._all.wait()
         told = {"joined": len(self._open), "took_s": time.monotonic() - began, "slowest_connect_s": max(took, default=0.0)}
         print(json.dumps(told), flush=True)
 
@@ -221,8 +224,8 @@ class House:
             return time.monotonic() - began
 
 
-async def main(url: str, count: int, slots: int) -> None:
-    house = House(url, slots)
+async def main(url: str, count: int, slots: int, first: int) -> None:
+    house = House(url, slots, first)
     loop = asyncio.get_running_loop()
     await house.more(count, at_once=100)
     while words := (await loop.run_in_executor(None, sys.stdin.readline)).split():
@@ -237,4 +240,4 @@ async def main(url: str, count: int, slots: int) -> None:
 
 if __name__ == "__main__":
     raise_open_files(20_000)
-    uvloop.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    uvloop.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))

@@ -10,6 +10,7 @@ from pool.api.gate import Gate
 from pool.api.health import routes as health_routes
 from pool.api.metrics import Metrics
 from pool.api.ports import App, Counters, Health, HubView, Keys
+from pool.api.room import Room
 from pool.api.settings import Settings, sanic_config
 from pool.api.watch import Watch
 from pool.dispatch.jobs import Jobs
@@ -48,6 +49,7 @@ def attach(
         health=health,
         settings=settings,
         gate=Gate(settings.concurrent_per_key, admission),
+        room=Room(settings.max_bodies_bytes),
         watch=Watch(every_s=settings.watch_every_s, stalled_s=settings.stalled_client_s),
         metrics=metrics,
         started_s=time.time() if started_s is None else started_s,

@@ -5,6 +5,7 @@ from typing import Any
 
 from sanic import Request
 
+from pool.api.room import Hold
 from pool.api.settings import Settings
 from pool.errors import InvalidRequest, PayloadTooLarge
 
@@ -19,8 +20,8 @@ class BodyTooSlow(InvalidRequest):
     code = "request_timeout"
 
 
-async def read_body(request: Request, settings: Settings) -> bytes:
-    """The whole body. Raises PayloadTooLarge, BodyTooSlow, or InvalidRequest for an encoded one."""
+async def read_body(request: Request, settings: Settings, hold: Hold) -> bytes:
+    """The whole body. Raises PayloadTooLarge, BodyTooSlow, Unavailable (no room for it now), InvalidRequest (encoded)."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidRequest("Send the body without a content-encoding.")
     limit = settings.max_body_bytes
@@ -29,10 +30,10 @@ async def read_body(request: Request, settings: Settings) -> bytes:
         raise _too_large(limit)
     try:
         if _is_here(request):
-            body = await _read(request, limit)  # without a clock: there is nothing to wait for
+            body = await _read(request, limit, hold)  # without a clock: there is nothing to wait for
         else:
             async with asyncio.timeout(settings.body_timeout_s):
-                body = await _read(request, limit)
+                body = await _read(request, limit, hold)
     except asyncio.TimeoutError:
         raise BodyTooSlow(f"The body did not arrive within {settings.body_timeout_s:g} s.") from None
     # Sanic pauses reading once 64 KiB are buffered and goes on when more is awaited; the last part leaves the socket
@@ -61,13 +62,14 @@ async def _discard(stream: Any) -> None:
         left -= len(await stream.read() or b"")
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def _read(request: Request, limit: int, hold: Hold) -> bytes:
     parts: list[bytes] = []
     size = 0
     while part := await request.stream.read():  # type: ignore[union-attr]
         size += len(part)
         if size > limit:
             raise _too_large(limit)
+        hold.grow(size)
         parts.append(part)
     return b"".join(parts)
 

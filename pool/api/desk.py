@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pool.api.gate import Gate
 from pool.api.metrics import Metrics
 from pool.api.ports import Health, HubView, Keys
+from pool.api.room import Room
 from pool.api.settings import Settings
 from pool.api.watch import Watch
 from pool.dispatch.jobs import Jobs
@@ -22,6 +23,7 @@ class Desk:
     health: Health
     settings: Settings
     gate: Gate
+    room: Room
     watch: Watch
     metrics: Metrics
     started_s: float

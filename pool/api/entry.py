@@ -28,8 +28,8 @@ async def entered(desk: Desk, request: Request) -> AsyncIterator[Entered]:
     """Hold a place of the account's while the request is answered. Raises PoolError before much is read."""
     try:
         account = await account_of(desk.keys, request)
-        with desk.gate.enter(account):
-            guest = Entered(account=account, body=await read_body(request, desk.settings))
+        with desk.gate.enter(account), desk.room.hold() as hold:
+            guest = Entered(account=account, body=await read_body(request, desk.settings, hold))
             estimate = len(guest.body) // BYTES_PER_TOKEN
             desk.gate.spend(account, estimate)
             try:

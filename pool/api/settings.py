@@ -11,6 +11,7 @@ class Settings:
     version: str = ""
     cors_origins: frozenset[str] = frozenset()
     max_body_bytes: int = 4 * 1024 * 1024
+    max_bodies_bytes: int = 256 * 1024 * 1024
     body_timeout_s: float = 60.0
     concurrent_per_key: int = 256
     requests_per_minute: int = 6000

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from pool.errors import PoolError
 from pool.routing.types import Delta, Ended, JobEvent, Queued, Vectors
+
+LOOSE = 256
 
 
 class Stream:
@@ -15,6 +18,7 @@ class Stream:
         self._events: deque[JobEvent] = deque()
         self._error: PoolError | None = None
         self._over = False
+        self._loose = 0  # deltas at the end that are not joined yet
         self._changed = asyncio.Event()
         self._on_cancel = on_cancel
 
@@ -24,13 +28,26 @@ class Stream:
             return
         self._over = isinstance(event, _LAST)
         last = self._events[-1] if self._events else None
-        if isinstance(last, Delta) and isinstance(event, Delta):
-            self._events[-1] = _joined(last, event)
+        if isinstance(event, Delta):
+            self._put_delta(event)
         elif isinstance(last, Queued) and isinstance(event, Queued):
             self._events[-1] = event
         else:
             self._events.append(event)
         self._changed.set()
+
+    def _put_delta(self, event: Delta) -> None:
+        """Deltas are joined when they are read; those of a slow reader now and then before, so that they take little room.
+
+        Joining each with the one before it would take ever longer: the loop stood still for seconds behind readers of long
+        answers who read nothing (bench/storm.py).
+        """
+        self._loose = self._loose + 1 if self._events and isinstance(self._events[-1], Delta) else 1
+        self._events.append(event)
+        if self._loose == LOOSE:
+            self._loose = 0
+            last = [self._events.pop() for _ in range(LOOSE)][::-1]
+            self._events.append(_joined([delta for delta in last if isinstance(delta, Delta)]))
 
     def fail(self, error: PoolError) -> None:
         """The job is over with an error, raised to the reader after what was put before."""
@@ -57,16 +74,24 @@ class Stream:
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        return self._events.popleft()
+        event = self._events.popleft()
+        if not isinstance(event, Delta):
+            return event
+        deltas = [event]
+        while self._events and isinstance(following := self._events[0], Delta):
+            deltas.append(following)
+            self._events.popleft()
+        self._loose = 0
+        return _joined(deltas) if deltas[1:] else event
 
 
 _LAST = (Ended, Vectors)
 
 
-def _joined(first: Delta, second: Delta) -> Delta:
+def _joined(deltas: Sequence[Delta]) -> Delta:
     return Delta(
-        index=first.index,
-        ids=first.ids + second.ids,
-        text=first.text + second.text,
-        logprobs=first.logprobs + second.logprobs,
+        index=deltas[0].index,
+        ids=tuple(chain.from_iterable(delta.ids for delta in deltas)),
+        text="".join([delta.text for delta in deltas]),
+        logprobs=tuple(chain.from_iterable(delta.logprobs for delta in deltas)),
     )

@@ -1,5 +1,6 @@
 """The models that workers offered lately: after a restart the pool knows them before the first worker is back."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from pool.store import queries
 from pool.store.database import Database
 
 RECENT = timedelta(hours=24)
+AGAIN_S = 60.0  # how long what was written need not be written again: a thousand workers come with the same models
 
 
 class Models:
@@ -17,10 +19,12 @@ class Models:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = queries.load("models")
+        self._written: list[tuple[object, ...]] = []
+        self._written_at_s = -AGAIN_S
 
     async def seen(self, cards: Sequence[ModelCard]) -> None:
         """These are offered now. Raises: DatabaseAway."""
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (
                 card.model,
                 card.kind,
@@ -32,7 +36,15 @@ class Models:
             )
             for card in cards
         ]
-        await self._database.transaction(lambda connection: connection.executemany(self._sql["upsert_model"], rows))
+        now_s = time.monotonic()
+        if rows == self._written and now_s - self._written_at_s < AGAIN_S:
+            return
+        self._written, self._written_at_s = rows, now_s
+        try:
+            await self._database.transaction(lambda connection: connection.executemany(self._sql["upsert_model"], rows))
+        except BaseException:
+            self._written = []
+            raise
 
     async def recent(self) -> tuple[ModelCard, ...]:
         """Those offered within RECENT, with no worker yet. Raises: DatabaseAway."""

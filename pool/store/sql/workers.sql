@@ -1,5 +1,7 @@
--- name: upsert_worker
-INSERT INTO worker (id, public_key, name, agent, hardware) VALUES ($1, $2, $3, $4, $5)
+-- name: upsert_workers
+INSERT INTO worker (id, public_key, name, agent, hardware)
+SELECT id, public_key, name, agent, hardware
+  FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::jsonb[]) AS new (id, public_key, name, agent, hardware)
 ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, agent = excluded.agent, hardware = excluded.hardware, last_seen = now()
  WHERE worker.public_key = excluded.public_key

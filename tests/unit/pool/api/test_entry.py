@@ -48,3 +48,12 @@ async def test_tokens_are_counted_before_and_after_and_a_request_that_failed_cos
         refused = await http.post("/v1/chat/completions", json=long)
         assert refused.status_code == 429
         assert "tokens" in refused.json()["error"]["message"]
+
+
+async def test_a_large_body_for_which_there_is_no_room_now_is_a_503_and_small_ones_are_taken() -> None:
+    async with served(Settings(max_bodies_bytes=1000)) as pool, httpx.AsyncClient(base_url=pool.url, headers=AUTH) as http:
+        large = CHAT | {"messages": [{"role": "user", "content": "x" * 100_000}]}
+        refused = await http.post("/v1/chat/completions", json=large)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "service_unavailable")
+        assert refused.headers["retry-after"]
+        assert (await http.post("/v1/chat/completions", json=CHAT)).status_code == 200
