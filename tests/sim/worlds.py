@@ -22,7 +22,7 @@ def storm(seed: int) -> Counter[str]:
 
 
 def slow(seed: int) -> Counter[str]:
-    """Workers that crawl and do not hear that their job moved: ignored, not punished. With two of them it comes back to each."""
+    """Workers that crawl and do not hear that their job moved: ignored, not punished. With two, it comes back to each."""
     seen = simulate(seed, SLOW, workers=2)
     assert seen["breaches"] == 0, f"seed {seed}: a zombie was taken for a criminal"
     return seen
