@@ -13,8 +13,8 @@ from answers import metric
 from house import ROOT, House
 
 LEAST_S = 6.0  # twice the patience for a stall
-PROMPT_WORDS = 560  # about 1 600 tokens of the 2 048 that a model like mote holds
-AWAKE_S, ASLEEP_S = 0.05, 0.10
+PROMPT_WORDS = 320  # about 930 tokens of the 1 024 that a model like mote holds
+AWAKE_S, ASLEEP_S = 0.05, 0.25
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def model(tmp_path: Path) -> Path:
 
 
 class SlowMachine(threading.Thread):
-    """Lets an agent's engine run a third of the time only."""
+    """Lets an agent's engine run a sixth of the time only."""
 
     def __init__(self, agent: psutil.Process) -> None:
         super().__init__()
