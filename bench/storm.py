@@ -9,6 +9,7 @@ The weather's own makers share the machine's cores with the pool: on two cores t
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing that was started stays
     raise_open_files(8192)
     calm: dict[str, Any] | None = None
     told = []
