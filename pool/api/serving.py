@@ -21,7 +21,7 @@ from pool.dispatch.events import Done
 from pool.dispatch.kept import Claim, Kept
 from pool.dispatch.position import Position
 from pool.errors import InvalidRequest
-from pool.openai.types import ChatRequest, Choice, CompletionRequest
+from pool.openai.types import ChatRequest, Choice, CompletionRequest, Origin
 
 JSON = "application/json"
 Begin = Coroutine[Any, Any, Answer]
@@ -54,7 +54,17 @@ async def serve(
             return None
         choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)
         measure.usage = done.usage
-        return raw(dialect.whole(answer, choices, done), content_type=JSON)
+        return raw(dialect.whole(answer, choices, done), content_type=JSON, headers=origin_headers(done.origin))
+
+
+def origin_headers(origin: Origin) -> dict[str, str]:
+    """Where a plain answer came from, for who does not read its body; a stream tells it in its last chunk only."""
+    workers = [span.worker for span in origin.spans]
+    told = {"x-iamine-job": origin.job, "x-iamine-workers": ", ".join(dict.fromkeys(workers))}
+    told["x-iamine-takeovers"] = str(max(0, len(workers) - len({span.choice for span in origin.spans})))
+    if origin.chosen is not None:
+        told |= {"x-iamine-tier": origin.chosen.tier, "x-iamine-degraded": str(origin.chosen.degraded).lower()}
+    return told
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def origin_json(origin: Origin) -> Json:
         if span.model:
             segment["model"] = span.model
         segments.append(segment | {"choice": span.choice} if several else segment)
-    told: Json = {"job": origin.job, "model": origin.model, "segments": segments}
+    told: Json = {"job": origin.job, "model": origin.model, "segments": segments, "memory": None}
     if origin.chosen is not None:
         chosen = origin.chosen
         told |= {"tier": chosen.tier, "degraded": chosen.degraded, "reason": chosen.reason}

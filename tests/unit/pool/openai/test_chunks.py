@@ -71,7 +71,7 @@ def test_usage_is_null_until_the_last_chunk_that_has_no_choices() -> None:
     assert last["choices"] == []
     assert last["usage"]["total_tokens"] == 5
     assert last["usage"]["prompt_tokens_details"]["cached_tokens"] == 1
-    assert last["x_iamine"] == {"job": "job_1", "model": "m", "segments": [{"worker": "w", "from": 0, "to": 2}]}
+    assert last["x_iamine"] == {"job": "job_1", "model": "m", "segments": [{"worker": "w", "from": 0, "to": 2}], "memory": None}
     ChatCompletionChunk.model_validate(last, strict=True)
 
 

@@ -40,7 +40,7 @@ def test_a_chat_completion_has_openais_fields() -> None:
     assert told["choices"][0]["logprobs"] is None
     assert told["choices"][1]["logprobs"]["content"][0]["token"] == "Hi"
     assert told["usage"]["total_tokens"] == 5
-    assert told["x_iamine"] == {"job": "job_1", "model": "m", "segments": []}
+    assert told["x_iamine"] == {"job": "job_1", "model": "m", "segments": [], "memory": None}
 
 
 def test_calls_go_with_content_or_null() -> None:
@@ -109,6 +109,7 @@ def test_the_clients_id_is_the_jobs() -> None:
 def test_an_answers_tier_is_told() -> None:
     chosen = Chosen(tier="micro", degraded=True, reason="why")
     told = origin_json(Origin(job=JobId("j"), model=ModelId("m"), spans=(), chosen=chosen))
+    assert told.pop("memory") is None
     assert told == {"job": "j", "model": "m", "segments": [], "tier": "micro", "degraded": True, "reason": "why"}
 
 

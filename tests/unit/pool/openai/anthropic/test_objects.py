@@ -32,7 +32,7 @@ def test_a_message_has_anthropics_fields() -> None:
         "stop_reason": "tool_use",
         "stop_sequence": None,
         "usage": {"input_tokens": 2, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 1, "output_tokens": 2},
-        "x_iamine": {"job": "job_1", "model": "m", "segments": []},
+        "x_iamine": {"job": "job_1", "model": "m", "segments": [], "memory": None},
     }
 
 
