@@ -1,0 +1,56 @@
+"""What the console reads of the machine; everything that is absent is a value."""
+
+import fcntl
+import json
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from appliance.console.view import Machine
+from iamine import __version__
+
+START, STATUS = Path("/run/iamine/start.json"), Path("/run/iamine-worker/status.json")
+SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
+_SIOCGIFADDR = 0x8915
+
+
+def report(path: Path) -> Mapping[str, object]:
+    """A report's content; nothing while it is not there."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def machine() -> Machine:
+    """The machine now."""
+    memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line)
+    size_bytes, free_bytes = (int(memory[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    words = dict(word.split("=", 1) for word in Path("/proc/cmdline").read_text().split() if "=" in word)
+    return Machine(
+        version=__version__,
+        hostname=socket.gethostname(),
+        addresses=addresses(),
+        memory_used_bytes=size_bytes - free_bytes,
+        memory_bytes=size_bytes,
+        uptime_s=time.monotonic(),
+        slot=words.get("iamine.slot", "none"),
+        synchronized=SYNCHRONIZED.exists(),
+    )
+
+
+def addresses() -> tuple[str, ...]:
+    """The IPv4 addresses of all interfaces but the loopback."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for _, name in socket.if_nameindex():
+            if name != "lo":
+                try:
+                    answer = fcntl.ioctl(asked.fileno(), _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+                except OSError:
+                    continue
+                found.append(socket.inet_ntoa(answer[20:24]))
+    return tuple(found)
