@@ -4,8 +4,8 @@ set positional-arguments
 export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 
 # Modules that decide and do nothing else: every branch of theirs is taken by their own tests
-pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff"
-pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py"
+pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.processor --cov=appliance.firstboot.steps --cov=appliance.firstboot.settings --cov=appliance.firstboot.render --cov=appliance.medium.ids --cov=appliance.medium.grubenv --cov=appliance.slots.verdict --cov=appliance.console.view"
+pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_processor.py tests/unit/appliance/firstboot tests/unit/appliance/medium tests/unit/appliance/slots tests/unit/appliance/console"
 
 # What there is to do
 default:
@@ -50,6 +50,18 @@ mote *arguments:
 # Measure: runs bench/NAME.py
 bench name *arguments:
     name=$1; shift; python "bench/$name.py" "$@"
+
+# The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)
+image *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild "$@"
+
+# Build the image twice, with nothing kept but what was downloaded, and compare
+image-repro *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild.repro "$@"
+
+# The stick in QEMU, without KVM: BIOS, UEFI, Secure Boot, a second start, a broken slot, two sticks
+image-test *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild.tested "$@"
 
 # The tests that try to break it, again and again (default: 10 rounds)
 torture rounds="10":

@@ -37,5 +37,7 @@ def panel(lines: Sequence[Line], footer: str) -> Panel:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for line in lines:
-        table.add_row(Text(line.label, style=STYLES["bad"] if line.kind == "bad" else ""), Text(line.text, style=STYLES[line.kind]))
+        table.add_row(
+            Text(line.label, style=STYLES["bad"] if line.kind == "bad" else ""), Text(line.text, style=STYLES[line.kind])
+        )
     return Panel(table, title="IAMINE", title_align="left", subtitle=footer, subtitle_align="left", padding=(1, 2))

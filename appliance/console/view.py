@@ -45,11 +45,10 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
         lines.append(Line("work", work))
     if start and not start.get("kept"):
         lines.append(Line("memory only", "nothing is kept when this machine goes off", "dim"))
-    for problem in _list(start.get("problems"))[-PROBLEMS_SHOWN:]:
-        if isinstance(problem, Mapping):
-            lines.append(Line(str(problem.get("code")), str(problem.get("message")), "bad"))
-            if problem.get("advice"):
-                lines.append(Line("", f"try: {problem['advice']}", "dim"))
+    for problem in _problems(start)[-PROBLEMS_SHOWN:]:
+        lines.append(Line(str(problem.get("code")), str(problem.get("message")), "bad"))
+        if problem.get("advice"):
+            lines.append(Line("", f"try: {problem['advice']}", "dim"))
     lines += [Line("", str(line), "dim") for line in _list(status.get("lines"))[-LINES_SHOWN:]]
     return tuple(lines)
 
@@ -63,7 +62,7 @@ def footer(machine: Machine) -> str:
 def plain(machine: Machine, start: Mapping[str, object], status: Mapping[str, object]) -> str:
     """The state in one line, for a serial line."""
     joined = "worker joined" if status.get("linked") else "not linked"
-    codes = ",".join(str(p.get("code")) for p in _list(start.get("problems")) if isinstance(p, Mapping)) or "none"
+    codes = ",".join(str(problem.get("code")) for problem in _problems(start)) or "none"
     models = "; ".join(str(each) for each in _list(status.get("models"))) or "none"
     network = ",".join(machine.addresses) or "none"
     used, done = _mb(machine.memory_used_bytes), status.get("done", 0)
@@ -85,6 +84,10 @@ def _pool(start: Mapping[str, object], status: Mapping[str, object]) -> Line:
 def _models(status: Mapping[str, object]) -> Line:
     models = [str(each) for each in _list(status.get("models"))]
     return Line("model", "; ".join(models) or "none loaded yet", "plain" if models else "dim")
+
+
+def _problems(start: Mapping[str, object]) -> list[Mapping[str, object]]:
+    return [each for each in _list(start.get("problems")) if isinstance(each, Mapping)]
 
 
 def _list(value: object) -> Sequence[object]:

@@ -6,10 +6,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from appliance.medium.files import write
 from appliance.firstboot.perform import Places, Start
 from appliance.firstboot.settings import Problem
 from appliance.firstboot.steps import Outcome, Perform, Skip, Step, following
+from appliance.medium.files import write
 from appliance.medium.stick import StickError
 
 REPORT = Path("/run/iamine/start.json")

@@ -5,8 +5,8 @@ import secrets
 import uuid
 from pathlib import Path
 
-from appliance.medium.stick import Stick, table, tool
 from appliance.medium.ids import FAT_SERIALS, NUMBERS, fixed_uuid
+from appliance.medium.stick import Stick, table, tool
 
 FAT_SERIAL_AT, FAT_BACKUP_SECTOR, SECTOR_BYTES = 67, 6, 512  # FAT32's boot sector and its copy
 _QUIETLY = ("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel")  # the disk is in use; nothing moves

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from appliance.firstboot import render, settings
-from appliance.medium.files import mounted, sync, write
 from appliance.firstboot.ownids import give_own_ids
 from appliance.firstboot.settings import Problem, Settings
 from appliance.firstboot.steps import Step
 from appliance.medium import stick
+from appliance.medium.files import mounted, sync, write
 from appliance.medium.stick import Stick, StickError, tool
 
 REPART = "/usr/lib/iamine/repart.d"
@@ -170,4 +170,6 @@ class Start:
         write(self.places.worker, render.worker_toml(self.settings, str(self.places.data / "models")).encode())
         if not self.settings.pool:
             advice = 'open iamine.toml on the stick on any computer and write url = "http://HOST:PORT" under [pool]'
-            self.problems.append(Problem(code="E-POOL", message="no pool is set, so there is nobody to work for", advice=advice))
+            self.problems.append(
+                Problem(code="E-POOL", message="no pool is set, so there is nobody to work for", advice=advice)
+            )

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -129,10 +130,10 @@ def _parsed(text: str) -> tuple[dict[str, object], list[Problem]]:
             return tomllib.loads("\n".join(lines)), problems
         except tomllib.TOMLDecodeError as error:
             found = _AT_LINE.search(str(error))
-            written = [number for number, line in enumerate(lines) if line.strip()]
+            written = [number for number, line in enumerate(lines) if line.strip(" \t")]
             wrong = int(found[1]) - 1 if found else written[-1]  # without a number it is the end of the text
-            if not lines[wrong].strip():
-                wrong = max(number for number in written if number < wrong)
+            if wrong not in written:
+                wrong = max((number for number in written if number < wrong), default=written[0])
             advice = f"correct line {wrong + 1}; texts stand in double quotes"
             problems.append(Problem(code=CODE, message=f"{FILE_NAME} line {wrong + 1} is not understood", advice=advice))
             lines[wrong] = ""
@@ -150,7 +151,8 @@ def _taken(settings: Settings, table: str, key: str, value: object, problems: li
         message = f"{FILE_NAME}: [{table}] {key} must be {wanted}; it is left out"
         problems.append(Problem(code=CODE, message=message, advice="correct it and start again"))
         return settings
-    return replace(settings, **{field: wanted[0]})
+    changed: dict[str, Any] = {field: wanted[0]}
+    return replace(settings, **changed)
 
 
 def _unknown(table: str, shown: str) -> Problem:

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from appliance.medium import grubenv
-from appliance.medium.ids import NUMBERS
 from appliance.medium.files import mounted
+from appliance.medium.ids import NUMBERS
 from appliance.medium.stick import started_from
 from appliance.slots.verdict import Seen, Verdict, verdict
 

@@ -72,8 +72,8 @@ class _Tools:
             (target if path.endswith("/") else target.parent).mkdir(parents=True, exist_ok=True)
             if not path.endswith("/"):
                 target.write_bytes(content)
-        for path in [*folder.rglob("*"), folder]:
-            os.utime(path, (self._epoch, self._epoch))
+        for each in [*folder.rglob("*"), folder]:
+            os.utime(each, (self._epoch, self._epoch))
         return sorted({path.split("/")[0] for path in files})
 
     def fat(self, part: Partition, files: dict[str, bytes]) -> None:

@@ -22,7 +22,9 @@ def check(cache: Path) -> None:
     if missing:
         raise BuildError(f"not installed: {', '.join(missing)}", hint=f"apt-get install {' '.join(missing)}")
     if os.geteuid() != 0:
-        raise BuildError("the builder tree is entered by pivot_root, which needs root", hint="sudo ./run image (or a container)")
+        raise BuildError(
+            "the builder tree is entered by pivot_root, which needs root", hint="sudo ./run image (or a container)"
+        )
     cache.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(cache).free < FREE_BYTES:
         raise BuildError(f"less than 8 GB are free for {cache}", hint="free some, or name another folder with --cache DIR")

@@ -40,6 +40,14 @@ def slot(site: Site, wish: Wish, builder_tree: Path, base: Path, venv: Path) -> 
 
 
 def _squash(run: Run, builder_tree: Path, draft: Path, level: int) -> None:
-    command = ["mksquashfs", "/work/out/tree", "/work/out/filesystem.squashfs", "-comp", "zstd", "-Xcompression-level", str(level)]
+    command = [
+        "mksquashfs",
+        "/work/out/tree",
+        "/work/out/filesystem.squashfs",
+        "-comp",
+        "zstd",
+        "-Xcompression-level",
+        str(level),
+    ]
     command += ["-b", BLOCK, "-noappend", "-no-progress", "-no-exports", "-wildcards", "-e", "boot/*", "oldroot", "work"]
     run.inside(builder_tree, {draft: "work/out"}, *command)

@@ -48,4 +48,6 @@ class Run:
             code = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ, cwd=cwd).returncode
         if code != 0:
             shown = " ".join(command[-6:])
-            raise BuildError(f"a command ended with {code}: ...{shown[-160:]}", hint="read the log; then the same command again")
+            raise BuildError(
+                f"a command ended with {code}: ...{shown[-160:]}", hint="read the log; then the same command again"
+            )

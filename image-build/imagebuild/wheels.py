@@ -70,7 +70,13 @@ def venv(site: Site, builder_tree: Path, packages: Path, llama_wheel: Path) -> P
 
     def make(draft: Path, log: Path) -> None:
         (draft / "venv").mkdir()
-        binds = {ROOT: "work/source", packages: "work/fetched", llama_wheel: "work/llama", draft / "venv": VENV, OURS: "work/ours"}
+        binds = {
+            ROOT: "work/source",
+            packages: "work/fetched",
+            llama_wheel: "work/llama",
+            draft / "venv": VENV,
+            OURS: "work/ours",
+        }
         Run(log, site.environ).inside(builder_tree, binds, "/work/ours/venv.sh", f"/{VENV}")
 
     key = digest([*keys, OURS / "venv.sh", *sources], ROOT)

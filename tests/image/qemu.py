@@ -1,4 +1,4 @@
-"""A machine in QEMU, without KVM, started from a stick; limits are CPU seconds, for the wall clock depends on the neighbours."""
+"""A machine in QEMU, without KVM, started from a stick; limits are CPU seconds, the wall clock depends on neighbours."""
 
 import json
 import os
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from appliance.medium import grubenv
 from imagebuild.layout import partitions
+
+from appliance.medium import grubenv
 
 Firmware = Literal["bios", "uefi", "secure"]
 OVMF = Path("/usr/share/OVMF")
@@ -73,7 +74,12 @@ class Machine:
             found += ["-drive", f"if=none,id=stick{number},format=raw,file={stick}"]
             found += ["-device", f"usb-storage,drive=stick{number},removable=on,bootindex={number}"]
         for number, disk in enumerate(self.disks):
-            found += ["-drive", f"if=none,id=disk{number},format=raw,file={disk}", "-device", f"ide-hd,drive=disk{number},bus=ide.{number}"]
+            found += [
+                "-drive",
+                f"if=none,id=disk{number},format=raw,file={disk}",
+                "-device",
+                f"ide-hd,drive=disk{number},bus=ide.{number}",
+            ]
         return found
 
     @property

@@ -17,6 +17,9 @@ MAX_FUNCTION_LINES = 60
 PURE = (
     "iamine/wire", "iamine/identity.py", "iamine/ids.py", "pool/routing", "pool/openai", "pool/toolcalls",
     "appliance/agent/plan.py", "appliance/agent/fit.py", "appliance/agent/throughput.py", "appliance/agent/backoff.py",
+    "appliance/agent/processor.py", "appliance/firstboot/steps.py", "appliance/firstboot/settings.py",
+    "appliance/firstboot/render.py", "appliance/medium/grubenv.py", "appliance/medium/ids.py", "appliance/slots/verdict.py",
+    "appliance/console/view.py",
 )  # fmt: skip
 IMPURE_IMPORTS = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "urllib"}
 HOSTS = re.compile(
