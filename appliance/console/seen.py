@@ -13,6 +13,7 @@ from iamine import __version__
 
 START, STATUS = Path("/run/iamine/start.json"), Path("/run/iamine-worker/status.json")
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
+EFI, LOCKDOWN = Path("/sys/firmware/efi"), Path("/sys/kernel/security/lockdown")
 _SIOCGIFADDR = 0x8915
 
 
@@ -38,8 +39,20 @@ def machine() -> Machine:
         memory_bytes=size_bytes,
         uptime_s=time.monotonic(),
         slot=words.get("iamine.slot", "none"),
+        firmware=firmware(),
         synchronized=SYNCHRONIZED.exists(),
     )
+
+
+def firmware() -> str:
+    """How the machine was started; "locked down" is what Secure Boot makes of the kernel."""
+    if not EFI.exists():
+        return "BIOS"
+    try:
+        locked = "[none]" not in LOCKDOWN.read_text()
+    except OSError:
+        locked = False
+    return "UEFI, locked down" if locked else "UEFI"
 
 
 def addresses() -> tuple[str, ...]:

@@ -29,6 +29,7 @@ class Machine:
     memory_bytes: int
     uptime_s: float
     slot: str
+    firmware: str
     synchronized: bool
 
 
@@ -56,7 +57,7 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
 def footer(machine: Machine) -> str:
     """What stands under the picture."""
     clock = "" if machine.synchronized else ", clock not checked by a time server"
-    return f"IAMINE {machine.version}, slot {machine.slot}, up {machine.uptime_s / 60:.0f} min{clock}"
+    return f"IAMINE {machine.version}, {machine.firmware}, slot {machine.slot}, up {machine.uptime_s / 60:.0f} min{clock}"
 
 
 def plain(machine: Machine, start: Mapping[str, object], status: Mapping[str, object]) -> str:
@@ -69,7 +70,7 @@ def plain(machine: Machine, start: Mapping[str, object], status: Mapping[str, ob
     link = status.get("link") or "the worker is starting"
     return (
         f"IAMINE {joined}: {link} | model {models} | done {done} | address {network} | memory {used} MB"
-        f" | slot {machine.slot} | problems {codes}"
+        f" | {machine.firmware} | slot {machine.slot} | problems {codes}"
     )
 
 

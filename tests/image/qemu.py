@@ -49,7 +49,7 @@ class Machine:
 
     def _board(self) -> list[str]:
         return [
-            "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", self.cpu, "-smp", "2", "-m", str(self.memory_mib),
+            "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", self.cpu, "-smp", "1", "-m", str(self.memory_mib),
             "-display", "none", "-vga", "std", "-serial", f"file:{self.folder / 'serial.log'}",
             "-qmp", f"unix:{self.folder / 'monitor'},server=on,wait=off",
             "-nic", "user,model=virtio-net-pci", "-device", "qemu-xhci",

@@ -6,7 +6,7 @@ from appliance.console.view import Line, Machine, footer, picture, plain
 
 MACHINE = Machine(
     version="1.0", hostname="box", addresses=("10.0.2.15",), memory_used_bytes=210_000_000, memory_bytes=1_000_000_000,
-    uptime_s=125.0, slot="a", synchronized=True,
+    uptime_s=125.0, slot="a", firmware="BIOS", synchronized=True,
 )  # fmt: skip
 START = {"pool": "http://p", "kept": True, "problems": []}
 JOINED = {
@@ -27,7 +27,7 @@ def test_a_worker_at_work() -> None:
     assert "12:00:00 loaded mote" in texts(shown) and "memory only" not in texts(shown)
     assert plain(MACHINE, START, JOINED) == (
         "IAMINE worker joined: linked to P as wrk_1 | model mote, 8 x 1024 tokens | done 2 | address 10.0.2.15"
-        " | memory 210 MB | slot a | problems none"
+        " | memory 210 MB | BIOS | slot a | problems none"
     )
 
 
@@ -54,5 +54,5 @@ def test_a_report_of_another_shape_breaks_nothing() -> None:
 
 
 def test_the_footer_says_when_the_clock_is_a_guess() -> None:
-    assert footer(MACHINE) == "IAMINE 1.0, slot a, up 2 min"
+    assert footer(MACHINE) == "IAMINE 1.0, BIOS, slot a, up 2 min"
     assert "clock not checked" in footer(replace(MACHINE, synchronized=False))
