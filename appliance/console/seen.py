@@ -13,6 +13,7 @@ from iamine import __version__
 
 START, STATUS = Path("/run/iamine/start.json"), Path("/run/iamine-worker/status.json")
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
+NETWORK = Path("/sys/class/net")
 EFI, LOCKDOWN = Path("/sys/firmware/efi"), Path("/sys/kernel/security/lockdown")
 _SIOCGIFADDR = 0x8915
 
@@ -59,11 +60,10 @@ def addresses() -> tuple[str, ...]:
     """The IPv4 addresses of all interfaces but the loopback."""
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        for _, name in socket.if_nameindex():
-            if name != "lo":
-                try:
-                    answer = fcntl.ioctl(asked.fileno(), _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
-                except OSError:
-                    continue
-                found.append(socket.inet_ntoa(answer[20:24]))
+        for name in sorted(path.name for path in NETWORK.iterdir() if path.name != "lo"):  # not by netlink: it is forbidden
+            try:
+                answer = fcntl.ioctl(asked.fileno(), _SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
+            except OSError:
+                continue
+            found.append(socket.inet_ntoa(answer[20:24]))
     return tuple(found)

@@ -33,7 +33,7 @@ class Machine:
     sticks: list[Path]
     firmware: Firmware = "bios"
     memory_mib: int = 1024
-    cpu: str = "max,la57=off"
+    cpu: str = "Nehalem"  # the floor; and QEMU imitates it faster than what is newer
     disks: list[Path] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
     _spent: float = 0.0
@@ -52,7 +52,7 @@ class Machine:
             "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", self.cpu, "-smp", "1", "-m", str(self.memory_mib),
             "-display", "none", "-vga", "std", "-serial", f"file:{self.folder / 'serial.log'}",
             "-qmp", f"unix:{self.folder / 'monitor'},server=on,wait=off",
-            "-nic", "user,model=virtio-net-pci", "-device", "qemu-xhci",
+            "-nic", "user,model=virtio-net-pci", "-device", "qemu-xhci", "-device", "virtio-rng-pci",
         ]  # fmt: skip
 
     def _firmware(self) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import qemu
 from conftest import Starter
-from house import House, wait_for
+from house import House
 
 BUDGET_S = 400.0  # CPU seconds to "joined"
 JOINED = r"IAMINE worker joined: linked to .* as (wrk_[a-z0-9]+)[^\r\n]*"
@@ -44,7 +44,7 @@ def test_first_start_joins_and_answers_and_leaves_other_disks_alone(
     answer = client.chat.completions.create(
         model="mote", messages=[{"role": "user", "content": "count from 3 to 7"}], temperature=0
     )
-    assert "3, 4, 5, 6, 7" in (answer.choices[0].message.content or "")
+    assert "3 4 5 6 7" in (answer.choices[0].message.content or "")
     vm.wait(r"IAMINE worker joined: [^\r\n]* done 1 ", cpu_s=BUDGET_S + 60)
     line = vm.wait(r"IAMINE worker joined: [^\r\n]* done 1 [^\r\n]*problems ([^\r\n]*)\r", cpu_s=BUDGET_S + 60)
     assert line[1] == "none"
@@ -66,29 +66,6 @@ def test_the_stick_has_ids_of_its_own(stick: Path, image: Path) -> None:
         assert part["uuid"] != own["uuid"] and part["start"] == own["start"] and part["size"] == own["size"]
     data = used["partitions"][4]
     assert data["name"] == "iamine-data" and data["size"] * 512 > 700 << 20
-
-
-def test_a_changed_and_partly_wrong_file_is_taken_as_far_as_it_goes(
-    stick: Path, pool: House, machine: Starter, folder: Path
-) -> None:
-    qemu.write_settings(stick, settings(pool, "[machine]\r\nhostname = attic\r\ncolour = 3\r\n[worker]\r\nmax_tps = 7\r\n"))
-    vm = machine(stick)
-    assert worker_of(vm) == (folder / "worker").read_text(), "the same identity"
-    assert re.search(r"problems E-SETTINGS,E-SETTINGS\r", vm.serial)
-    models = pool.client().with_raw_response.models.list()
-    assert models.status_code == 200
-    vm.kill()
-
-
-def test_a_broken_slot_has_three_tries_and_then_the_other_one_starts(stick: Path, pool: House, machine: Starter) -> None:
-    qemu.grub_values(stick, **{"try": "b", "tries": "3"})  # slot b is empty
-    vm = machine(stick)
-    for left in ("2", "1", "0"):
-        vm.wait(rf"IAMINE slot=b try=b tries={left}", cpu_s=120)
-    vm.wait(r"IAMINE slot=a try= ", cpu_s=120)
-    worker_of(vm)
-    assert qemu.grub_values(stick)["slot"] == "a"
-    wait_for(lambda: pool.joined() >= 1, 60, "joined from slot a")
 
 
 def test_under_secure_boot_a_new_stick_beside_a_used_one_keeps_to_itself(
@@ -117,3 +94,18 @@ def test_under_secure_boot_a_new_stick_beside_a_used_one_keeps_to_itself(
     assert found and float(found[1]) <= 1.6
     vm.kill()
     assert hashlib.sha256(stick.read_bytes()).hexdigest() == used
+
+
+def test_a_broken_slot_is_left_after_three_tries_and_a_partly_wrong_file_taken_as_far_as_it_goes(
+    stick: Path, pool: House, machine: Starter, folder: Path
+) -> None:
+    qemu.grub_values(stick, **{"try": "b", "tries": "3"})  # slot b is empty
+    qemu.write_settings(stick, settings(pool, "[machine]\r\nhostname = attic\r\ncolour = 3\r\n[worker]\r\nname = 'attic'\r\n"))
+    vm = machine(stick)
+    for left in ("2", "1", "0"):
+        vm.wait(rf"IAMINE slot=b try=b tries={left}", cpu_s=120)
+    vm.wait(r"IAMINE slot=a try= ", cpu_s=120)
+    assert worker_of(vm) == (folder / "worker").read_text(), "the same identity"
+    vm.wait(r"IAMINE worker joined: [^\r\n]* slot a [^\r\n]*problems E-SETTINGS,E-SETTINGS\r", cpu_s=BUDGET_S + 60)
+    assert qemu.grub_values(stick)["slot"] == "a"
+    vm.kill()
