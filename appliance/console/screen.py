@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from rich.box import SQUARE
 from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
@@ -40,4 +41,4 @@ def panel(lines: Sequence[Line], footer: str) -> Panel:
         table.add_row(
             Text(line.label, style=STYLES["bad"] if line.kind == "bad" else ""), Text(line.text, style=STYLES[line.kind])
         )
-    return Panel(table, title="IAMINE", title_align="left", subtitle=footer, subtitle_align="left", padding=(1, 2))
+    return Panel(table, box=SQUARE, title="IAMINE", title_align="left", subtitle=footer, subtitle_align="left", padding=(1, 2))
