@@ -72,8 +72,9 @@ _KEYS: Mapping[tuple[str, str], str] = {  # table and key in the file -> field
 
 def file_named(names: Iterable[str]) -> str | None:
     """Of the files on the stick the one that is meant: Windows hides endings, so iamine.toml.txt counts too."""
+    there = sorted(names)
     for wanted in (FILE_NAME, f"{FILE_NAME}.txt", "iamine.txt"):
-        for name in sorted(names):
+        for name in there:
             if name.lower() == wanted:
                 return name
     return None

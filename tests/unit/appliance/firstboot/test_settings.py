@@ -76,7 +76,7 @@ def test_the_file_on_a_new_stick_says_nothing_and_is_right() -> None:
     ],
 )
 def test_hidden_endings_are_forgiven(names: list[str], meant: str | None) -> None:
-    assert file_named(names) == meant
+    assert file_named(iter(names)) == meant
 
 
 def test_a_line_that_is_no_toml_is_named_and_the_rest_holds() -> None:
