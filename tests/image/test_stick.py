@@ -9,7 +9,7 @@ from pathlib import Path
 
 import qemu
 from conftest import Starter
-from house import House
+from house import House, wait_for
 
 BUDGET_S = 400.0  # CPU seconds to "joined"
 JOINED = r"IAMINE worker joined: linked to .* as (wrk_[a-z0-9]+)[^\r\n]*"
