@@ -93,6 +93,12 @@ def test_an_open_end_is_the_last_line_that_has_something() -> None:
     assert found.problems[0].message == "iamine.toml line 3 is not understood"
 
 
+def test_a_backslash_at_the_end_is_told_of_its_own_line_not_of_the_empty_one_below() -> None:
+    found = read(b'[pool]\nurl = "http://a\\\n\nkey = "b"\n')
+    assert found.settings == Settings(pool_key="b")
+    assert [problem.message for problem in found.problems] == ["iamine.toml line 2 is not understood"]
+
+
 def test_nothing_but_wrong_lines_is_given_up() -> None:
     found = read(b"wrong line\n" * (MAX_WRONG_LINES + 5))
     assert found.settings == Settings()
