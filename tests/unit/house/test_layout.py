@@ -21,6 +21,9 @@ PURE = (
     "appliance/agent/fetch/rungs.py", "appliance/agent/fetch/room.py", "appliance/agent/fetch/rate.py",
     "appliance/agent/machine.py",
     "appliance/agent/probe/devices.py", "appliance/agent/probe/answers.py",
+    "appliance/agent/processor.py", "appliance/firstboot/steps.py", "appliance/firstboot/settings.py",
+    "appliance/firstboot/render.py", "appliance/medium/grubenv.py", "appliance/medium/ids.py", "appliance/slots/verdict.py",
+    "appliance/console/view.py",
 )  # fmt: skip
 IMPURE_IMPORTS = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "urllib"}
 HOSTS = re.compile(

@@ -93,3 +93,13 @@ def test_chat_comes_along(capsys: pytest.CaptureFixture[str], tmp_path: Path, mo
     code, _, err = run(capsys, "chat", "hello", "--data-dir", str(tmp_path))
     assert code == 1
     assert "iamine up" in err
+
+
+def test_the_status_file_tells_why_a_worker_does_not_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IAMINE_POOL", raising=False)
+    status = tmp_path / "status.json"
+    assert main(["worker", "--data-dir", str(tmp_path), "--plain", "--status", str(status)]) == 1
+    found = json.loads(status.read_text())
+    assert found["linked"] is False and "no pool is set" in found["lines"][-1]

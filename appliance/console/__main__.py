@@ -1,0 +1,45 @@
+"""`python -m appliance.console [--serial DEVICE]`: the picture on stdout, a line every few seconds on the serial line."""
+
+import argparse
+import os
+import sys
+import time
+from contextlib import suppress
+
+from appliance.console.screen import Picture
+from appliance.console.seen import START, STATUS, machine, report
+from appliance.console.view import footer, picture, plain
+
+DRAWN_EVERY_S = 1.0
+SERIAL_EVERY = 5  # drawings
+
+
+def main() -> None:
+    """Until the service manager ends it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serial", default="", help="the serial line for plain lines")
+    serial = open_serial(parser.parse_args().serial)
+    screen, count, told = Picture(), 0, ""
+    while True:
+        now, start, status = machine(), report(START), report(STATUS)
+        screen.show(picture(now, start, status), footer(now))
+        line = plain(now, start, status)
+        if serial is not None and (count % SERIAL_EVERY == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")):
+            with suppress(OSError):  # nobody reads: the line is lost, the picture goes on
+                os.write(serial, line.encode("ascii", "replace") + b"\r\n")
+            told = line
+        count += 1
+        time.sleep(DRAWN_EVERY_S)
+
+
+def open_serial(device: str) -> int | None:
+    """The serial line, when there is one; writing to it never waits."""
+    try:
+        return os.open(device, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY) if device else None
+    except OSError as error:
+        sys.stderr.write(f"{device}: {error.strerror}\n")
+        return None
+
+
+if __name__ == "__main__":
+    main()

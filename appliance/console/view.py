@@ -1,0 +1,103 @@
+"""Pure: what is known -> the lines to show, as (label, text, kind)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["good", "plain", "dim", "bad"]
+PROBLEMS_SHOWN = 5
+LINES_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the picture."""
+
+    label: str
+    text: str
+    kind: Kind = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the console itself sees. `synchronized`: a time server was reached."""
+
+    version: str
+    hostname: str
+    addresses: Sequence[str]
+    memory_used_bytes: int
+    memory_bytes: int
+    uptime_s: float
+    slot: str
+    firmware: str
+    synchronized: bool
+
+
+def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, object]) -> tuple[Line, ...]:
+    """The whole screen; the reports may be empty while things start."""
+    lines = [
+        Line("machine", f"{machine.hostname}, {_mb(machine.memory_used_bytes)} of {_mb(machine.memory_bytes)} MB in use"),
+        Line("network", ", ".join(machine.addresses) or "no address yet: is the cable in?", _good(bool(machine.addresses))),
+        _pool(start, status),
+        _models(status),
+    ]
+    if "done" in status:
+        work = f"{status['running']} running, {status['done']} done, {status['tokens']} tokens, {status['rate_tps']} tokens/s"
+        lines.append(Line("work", work))
+    if start and not start.get("kept"):
+        lines.append(Line("memory only", "nothing is kept when this machine goes off", "dim"))
+    for problem in _problems(start)[-PROBLEMS_SHOWN:]:
+        lines.append(Line(str(problem.get("code")), str(problem.get("message")), "bad"))
+        if problem.get("advice"):
+            lines.append(Line("", f"try: {problem['advice']}", "dim"))
+    lines += [Line("", str(line), "dim") for line in _list(status.get("lines"))[-LINES_SHOWN:]]
+    return tuple(lines)
+
+
+def footer(machine: Machine) -> str:
+    """What stands under the picture."""
+    clock = "" if machine.synchronized else ", clock not checked by a time server"
+    return f"IAMINE {machine.version}, {machine.firmware}, slot {machine.slot}, up {machine.uptime_s / 60:.0f} min{clock}"
+
+
+def plain(machine: Machine, start: Mapping[str, object], status: Mapping[str, object]) -> str:
+    """The state in one line, for a serial line."""
+    joined = "worker joined" if status.get("linked") else "not linked"
+    codes = ",".join(str(problem.get("code")) for problem in _problems(start)) or "none"
+    models = "; ".join(str(each) for each in _list(status.get("models"))) or "none"
+    network = ",".join(machine.addresses) or "none"
+    used, done = _mb(machine.memory_used_bytes), status.get("done", 0)
+    link = status.get("link") or "the worker is starting"
+    return (
+        f"IAMINE {joined}: {link} | model {models} | done {done} | address {network} | memory {used} MB"
+        f" | {machine.firmware} | slot {machine.slot} | problems {codes}"
+    )
+
+
+def _pool(start: Mapping[str, object], status: Mapping[str, object]) -> Line:
+    if status.get("link"):
+        return Line("pool", str(status["link"]), _good(bool(status.get("linked"))))
+    if start and not start.get("pool"):
+        return Line("pool", "none is set", "bad")
+    return Line("pool", f"{start.get('pool', '')}: the worker is starting".removeprefix(": "), "dim")
+
+
+def _models(status: Mapping[str, object]) -> Line:
+    models = [str(each) for each in _list(status.get("models"))]
+    return Line("model", "; ".join(models) or "none loaded yet", "plain" if models else "dim")
+
+
+def _problems(start: Mapping[str, object]) -> list[Mapping[str, object]]:
+    return [each for each in _list(start.get("problems")) if isinstance(each, Mapping)]
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f}"
+
+
+def _good(fine: bool) -> Kind:
+    return "good" if fine else "bad"

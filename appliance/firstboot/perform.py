@@ -1,0 +1,175 @@
+"""What the steps do. Each looks first and mends what is missing, so that doing it again is harmless."""
+
+import json
+import os
+import pwd
+import shutil
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from appliance.firstboot import render, settings
+from appliance.firstboot.ownids import give_own_ids
+from appliance.firstboot.settings import Problem, Settings
+from appliance.firstboot.steps import Step
+from appliance.medium import stick
+from appliance.medium.files import mounted, sync, write
+from appliance.medium.stick import Stick, StickError, tool
+
+REPART = "/usr/lib/iamine/repart.d"
+MOUNT_OPTIONS = "noatime,nosuid,nodev,noexec"
+FSCK_FINE = (0, 1)  # clean, or corrected
+OWNER = "iamine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where things are; tests give others."""
+
+    baked: Path = Path("/usr/lib/iamine/baked.json")
+    settings_mount: Path = Path("/run/iamine/settings")
+    data: Path = Path("/var/lib/iamine")
+    wifi: Path = Path("/var/lib/iwd")
+    timesync: Path = Path("/run/systemd/timesyncd.conf.d/iamine.conf")
+    worker: Path = Path("/run/iamine/worker.toml")
+    mounts: Path = Path("/proc/self/mountinfo")
+
+
+@dataclass(slots=True)
+class Start:
+    """One start of the machine: what is known so far, and what a person should know."""
+
+    places: Places
+    settings: Settings = field(default_factory=Settings)
+    problems: list[Problem] = field(default_factory=list)
+    kept: bool = False  # the data partition is there
+    _stick: Stick = field(default_factory=lambda: Stick(""))
+    _file: str = ""
+    _models: tuple[str, ...] = ()
+
+    def performers(self) -> Mapping[Step, Callable[[], None]]:
+        """What does each step. They raise StickError or OSError."""
+        return {
+            Step.MEDIUM: self.find_medium,
+            Step.SETTINGS: self.read_settings,
+            Step.IDS: lambda: give_own_ids(self._stick),
+            Step.DATA: self.open_data,
+            Step.REMEMBER: self.remember,
+            Step.BLANK: self.blank,
+            Step.HOSTNAME: self.name_host,
+            Step.WIFI: self.join_wifi,
+            Step.CLOCK: self.set_clock,
+            Step.MODELS: self.take_models,
+            Step.WORKER: self.configure_worker,
+        }
+
+    def find_medium(self) -> None:
+        self._stick = stick.started_from(self.places.mounts.read_text())
+
+    def read_settings(self) -> None:
+        with mounted(self._stick.partition(1), self.places.settings_mount) as folder:
+            name = settings.file_named(path.name for path in folder.iterdir() if path.is_file())
+            models = folder / "models"
+            self._models = tuple(sorted(p.name for p in models.glob("*.gguf"))) if models.is_dir() else ()
+            if name is None:
+                self.problems.append(Problem(code=settings.CODE, message="there is no iamine.toml on the stick"))
+                return
+            self._file = name
+            with (folder / name).open("rb") as file:
+                found = settings.read(file.read(settings.MAX_BYTES + 1))
+        self.settings = found.settings
+        self.problems.extend(found.problems)
+
+    def open_data(self) -> None:
+        """Made and grown by systemd-repart, checked, mounted."""
+        if self.places.data.is_mount():
+            self.kept = True
+            return
+        told = ""
+        try:
+            tool("systemd-repart", "--dry-run=no", "--empty=refuse", "--no-pager", f"--definitions={REPART}", self._stick.disk)
+        except StickError as error:  # one that is there already is used all the same
+            told = str(error)
+        device = stick.data_partition(self._stick.disk)
+        if device is None:
+            raise StickError(told or f"{self._stick.disk} has no room for data")
+        tool("udevadm", "settle", "--timeout=20")
+        if not tool("blkid", "-p", "-s", "TYPE", "-o", "value", device, fine=(0, 2)).strip():
+            tool("mkfs.ext4", "-q", device)  # cut off between the partition and its file system
+        tool("fsck.ext4", "-p", device, fine=FSCK_FINE)
+        self.places.data.mkdir(parents=True, exist_ok=True)
+        tool("mount", "-t", "ext4", "-o", MOUNT_OPTIONS, device, str(self.places.data))
+        tool("resize2fs", device)
+        self.kept = True
+
+    def remember(self) -> None:
+        """A synced copy of the settings, with the secrets; what was blanked in the file comes from the copy."""
+        copy = self.places.data / "settings.json"
+        try:
+            remembered = json.loads(copy.read_bytes())
+        except (OSError, ValueError):
+            remembered = {}
+        self.settings = settings.with_remembered(self.settings, remembered if isinstance(remembered, dict) else {})
+        write(copy, json.dumps(asdict(self.settings)).encode() + b"\n", 0o600)
+
+    def blank(self) -> None:
+        """The password in the file is emptied once the copy has it."""
+        if self.settings.keep_secrets or not self.settings.wifi_password or not self._file:
+            return
+        with mounted(self._stick.partition(1), self.places.settings_mount) as folder:
+            text = (folder / self._file).read_bytes().decode("utf-8", "surrogateescape")
+        new = render.blanked(text)
+        if new != text:
+            with mounted(self._stick.partition(1), self.places.settings_mount, writable=True) as folder:
+                write(folder / self._file, new.encode("utf-8", "surrogateescape"), 0o700)
+
+    def name_host(self) -> None:
+        if self.settings.hostname:
+            socket.sethostname(self.settings.hostname)
+
+    def join_wifi(self) -> None:
+        network = render.iwd_network(self.settings)
+        if network is not None:
+            write(self.places.wifi / network[0], network[1].encode(), 0o600)
+
+    def set_clock(self) -> None:
+        """Not before the last time that this stick saw; time servers go on from there."""
+        conf = render.timesyncd_conf(self.settings)
+        if conf:
+            write(self.places.timesync, conf.encode())
+        mark = self.places.data / "clock"
+        if mark.exists() and mark.stat().st_mtime > time.time():
+            time.clock_settime(time.CLOCK_REALTIME, mark.stat().st_mtime)
+        if self.kept:
+            mark.touch()
+
+    def take_models(self) -> None:
+        """Models from the stick's models/ go to the data partition, each whole or not at all."""
+        target = self.places.data / "models"
+        target.mkdir(exist_ok=True)
+        owner = pwd.getpwnam(OWNER)
+        os.chown(target, owner.pw_uid, owner.pw_gid)
+        if not self._models:
+            return
+        with mounted(self._stick.partition(1), self.places.settings_mount) as folder:
+            for name in self._models:
+                source = folder / "models" / name
+                if not (target / name).exists() or (target / name).stat().st_size != source.stat().st_size:
+                    draft = target / f".{name}.part"
+                    shutil.copyfile(source, draft)
+                    os.chown(draft, owner.pw_uid, owner.pw_gid)
+                    sync(target)
+                    draft.replace(target / name)
+
+    def configure_worker(self) -> None:
+        """The agent's config lies in memory: it is made anew at every start."""
+        baked = json.loads(self.places.baked.read_bytes()) if self.places.baked.exists() else {}
+        self.settings = settings.with_baked(self.settings, baked if isinstance(baked, dict) else {})
+        write(self.places.worker, render.worker_toml(self.settings, str(self.places.data / "models")).encode())
+        if not self.settings.pool:
+            advice = 'open iamine.toml on the stick on any computer and write url = "http://HOST:PORT" under [pool]'
+            self.problems.append(
+                Problem(code="E-POOL", message="no pool is set, so there is nobody to work for", advice=advice)
+            )

@@ -1,0 +1,1 @@
+"""The two slots of the system on the stick: which one runs, and whether a new one is kept."""

@@ -1,0 +1,35 @@
+"""Pure: whether a slot on trial is kept, given up, or still watched."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+PATIENCE_S = 900.0  # from the moment the machine has an address
+
+
+class Verdict(Enum):
+    """What to do with the slot that runs."""
+
+    KEEP = "keep"
+    WATCH = "watch"
+    GIVE_UP = "give up"  # reboot: that spends a try
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is known. `link_s`: seconds since the network came up, None while it is down."""
+
+    accepted: bool
+    engine_ready: bool
+    pool_reached_before: bool
+    link_s: float | None
+
+
+def verdict(seen: Seen) -> Verdict:
+    """Kept once the pool took the worker; where no slot ever reached the pool, once the engine works and there is a link."""
+    if seen.accepted:
+        return Verdict.KEEP
+    if seen.link_s is None:
+        return Verdict.WATCH
+    if not seen.pool_reached_before and seen.engine_ready:
+        return Verdict.KEEP
+    return Verdict.GIVE_UP if seen.link_s > PATIENCE_S else Verdict.WATCH

@@ -1,0 +1,1 @@
+"""Builds the appliance's disk image in cached stages; `python -m imagebuild --help`. Needs the standard library only."""

@@ -1,0 +1,53 @@
+"""Commands on the host and inside the builder tree (a private mount namespace; what is bound there goes with it)."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagebuild.errors import BuildError
+
+# pivot_root, not chroot: the tools see a proper root, and no mount of ours can be left behind
+_ENTER = r"""
+set -eu
+tree=$1; shift
+mount --make-rprivate /
+mount --bind "$tree" "$tree"
+while [ "$1" != -- ]; do mkdir -p "$tree/$2"; mount --rbind "$1" "$tree/$2"; shift 2; done; shift
+cd "$tree"
+mkdir -p oldroot
+mount -t proc proc proc; mount --rbind /sys sys; mount --rbind /dev dev; mount -t tmpfs tmpfs run; mount -t tmpfs tmpfs tmp
+pivot_root . oldroot
+umount -l /oldroot
+cd /
+exec "$@"
+"""
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How commands run: their output goes to `log`; `environ` is added to a bare environment."""
+
+    log: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def host(self, *command: str | Path, cwd: Path | None = None) -> None:
+        """On this machine, with its whole environment. Raises BuildError."""
+        self._call([str(part) for part in command], {**os.environ, **self.environ}, cwd)
+
+    def inside(self, tree: Path, binds: Mapping[Path, str], *command: str | Path) -> None:
+        """In the tree as its root; `binds` maps folders here to paths there. Raises BuildError."""
+        bound = [part for source, target in binds.items() for part in (str(source), target)]
+        enter = ["unshare", "--mount", "sh", "-c", _ENTER, "enter", str(tree), *bound, "--", *(str(part) for part in command)]
+        self._call(enter, {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TZ": "UTC", **self.environ}, None)
+
+    def _call(self, command: Sequence[str], environ: Mapping[str, str], cwd: Path | None) -> None:
+        with self.log.open("ab") as log:
+            code = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ, cwd=cwd).returncode
+        if code != 0:
+            shown = " ".join(command[-6:])
+            raise BuildError(
+                f"a command ended with {code}: ...{shown[-160:]}", hint="read the log; then the same command again"
+            )
