@@ -14,9 +14,16 @@ OFFER = ModelOffer(model=ModelId("mote"), file_sha256="", slots=8, context_token
 
 def status(*, done: int = 0, failed: int = 0, draining: bool = False, resting: str = "") -> Status:
     return Status(
-        models=(OFFER,), link=LINKED, running=0, jobs_done=done, jobs_failed=failed, tokens=7, rate_tps=1.264, draining=draining,
+        models=(OFFER,),
+        link=LINKED,
+        running=0,
+        jobs_done=done,
+        jobs_failed=failed,
+        tokens=7,
+        rate_tps=1.264,
+        draining=draining,
         resting=resting,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
