@@ -209,8 +209,9 @@ def _slots(view: View, columns: int, glyphs: Glyphs) -> Section:
     def rows(count: int) -> Sequence[Row]:
         shown = lines or [idle]
         if len(shown) > count - 1:
-            hidden = len(cells) - (count - 2) * beside
-            shown = [*shown[: count - 2], (Span(f" and {hidden} more", "dim"),)]
+            rest = view.slots[(count - 2) * beside :]
+            said = f" {len(rest)} {'more ' if count > 2 else ''}at {sum(slot.rate_tps for slot in rest):.1f} t/s together"
+            shown = [*shown[: count - 2], (Span(said, "cyan"),)]
         return [title, *shown]
 
     return Section(rank=3, least=2, most=1 + max(1, len(lines)), rows=rows)

@@ -19,7 +19,8 @@ PURE = (
     "appliance/agent/plan.py", "appliance/agent/fit.py", "appliance/agent/throughput.py", "appliance/agent/backoff.py",
     "appliance/agent/held.py", "appliance/agent/schedule.py",
     "appliance/agent/fetch/rungs.py", "appliance/agent/fetch/room.py", "appliance/agent/fetch/rate.py",
-    "appliance/agent/machine.py",
+    "appliance/agent/machine.py", "appliance/agent/view.py", "appliance/agent/layout.py", "appliance/agent/hour.py",
+    "appliance/agent/slots.py", "appliance/agent/board.py",
     "appliance/agent/probe/devices.py", "appliance/agent/probe/answers.py",
 )  # fmt: skip
 IMPURE_IMPORTS = {"asyncio", "logging", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "urllib"}

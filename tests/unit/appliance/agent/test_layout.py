@@ -128,7 +128,8 @@ def test_an_idle_machine_shows_no_empty_sections() -> None:
 
 def test_what_has_no_room_says_so() -> None:
     crowd = replace(BUSY, slots=(Slot(model="m", tokens=1, rate_tps=1.0),) * 40, problems=(), lines=())
-    assert any("more" in row for row in lines(crowd, 80, 25))
+    assert any("more at" in row for row in lines(crowd, 80, 25))
+    assert " 40 at 40.0 t/s together" in lines(crowd, 40, 12)
     assert any(row.endswith(" ...") for row in lines(BUSY, 40, 12))
 
 
