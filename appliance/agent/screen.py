@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -24,6 +25,7 @@ PLAIN_EVERY_S = 10.0  # a busy worker tells its counts this often
 LIVE_EVERY_S = 1.0
 WHOLE_EVERY = 60  # drawings: then every row is written anew, should something else have written to the terminal
 LAST_LINES = 5  # stay on the terminal when the picture goes
+SERIAL = re.compile(r"/dev/(tty(S|AMA|USB|ACM|O|mxc|SAC)\d|hvc\d|console$)")  # slow, and often read by a program or a log
 OUTSIDE_FONTS = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
@@ -124,11 +126,24 @@ class LiveScreen:
 
 
 def open_screen(out: TextIO, now: Clock, *, plain: bool, board: Board | None = None) -> Screen:
-    """The picture for a terminal; plain lines for anything else, or when asked."""
+    """The picture for a terminal; plain lines for a serial line, for anything else, or when asked."""
     console, board = Console(file=out, highlight=False), board or Board(now, lambda: now().timestamp())
-    if plain or not console.is_terminal or console.is_dumb_terminal:
+    if plain or not console.is_terminal or console.is_dumb_terminal or is_serial(terminal_name(out)):
         return PlainScreen(out, now, board)
     return LiveScreen(console, now, board)
+
+
+def is_serial(name: str) -> bool:
+    """Whether the terminal of this name is a serial line, or the console that may be one."""
+    return SERIAL.match(name) is not None
+
+
+def terminal_name(out: TextIO) -> str:
+    """The device behind the stream; "" where there is none."""
+    try:
+        return os.ttyname(out.fileno())
+    except (OSError, ValueError):  # io.UnsupportedOperation is both
+        return ""
 
 
 def picture(view: View, *, columns: int, rows: int, clock: str) -> str:

@@ -8,11 +8,12 @@ from appliance.agent.errors import AgentError
 from appliance.agent.types import Unlinked
 from appliance.agent.view import Download, Gauge
 
+NOON = datetime(2026, 11, 22, 12, 0, 1, tzinfo=timezone.utc)
 GAUGE = Gauge(name="CPU", celsius=50.0)
 
 
 def board() -> Board:
-    return Board(lambda: datetime(2026, 11, 22, 12, 0, 1, tzinfo=timezone.utc), lambda: 600.0, lambda: (GAUGE,))
+    return Board(lambda: NOON, lambda: 600.0, lambda: (GAUGE,))
 
 
 def test_machine_reasons_fetch_and_sensors_are_shown_as_told() -> None:
@@ -26,6 +27,7 @@ def test_machine_reasons_fetch_and_sensors_are_shown_as_told() -> None:
     assert (seen.lines[0].at, len(seen.lines[0].text)) == ("12:00:01", 400)
     shown.fetching(None)
     assert shown.view().download is None
+    assert Board(lambda: NOON, lambda: 0.0).view().gauges == ()
 
 
 def test_the_last_three_problems_stay_and_one_that_repeats_is_one() -> None:

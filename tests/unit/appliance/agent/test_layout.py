@@ -133,6 +133,11 @@ def test_what_has_no_room_says_so() -> None:
     assert any(row.endswith(" ...") for row in lines(BUSY, 40, 12))
 
 
+def test_why_no_job_comes_and_a_problem_without_advice_are_shown() -> None:
+    drawn = lines(replace(IDLE, standing="others' turn", problems=(Problem(at="20:00", text="odd"),)), 80, 25)
+    assert " waits    others' turn" in drawn and " 20:00 odd" in drawn
+
+
 def test_a_rest_is_named_in_the_head_and_below() -> None:
     drawn = lines(replace(BUSY, state="paused by its owner"), 80, 25)
     assert "paused by its owner" in drawn[0] and any(row.startswith(" rest") for row in drawn)
@@ -158,6 +163,7 @@ def test_rows_go_by_rank_first_the_least_then_more() -> None:
 def test_texts_from_outside_are_made_harmless() -> None:
     assert clean("a\x1b[31m\u2026\u65e5\u00fc", "cp437") == "a?[31m...?\u00fc"
     assert clean("\u00fc", "ascii") == "?"
+    assert cut((Span("abc"), Span("def")), 3) == (Span("abc"),)
     assert cut((Span("abc"), Span("def")), 4) == (Span("abc"), Span("d"))
 
 

@@ -1,6 +1,8 @@
 """What the volunteer sees."""
 
 import io
+import os
+import pty
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from xml.etree import ElementTree
@@ -9,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from appliance.agent.board import Board
-from appliance.agent.screen import LiveScreen, PlainScreen, error_line, open_screen, picture
+from appliance.agent.screen import LiveScreen, PlainScreen, error_line, is_serial, open_screen, picture, terminal_name
 from appliance.agent.types import Linked, Status
 from appliance.agent.view import View
 from iamine.errors import IamineError
@@ -106,6 +108,19 @@ def test_without_colours_and_without_utf_8_it_is_ascii(monkeypatch: pytest.Monke
 
 def test_without_a_terminal_lines_are_plain() -> None:
     assert isinstance(open_screen(io.StringIO(), noon, plain=False), PlainScreen)
+
+
+def test_a_terminal_is_drawn_on_and_a_serial_line_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb"), os.fdopen(theirs, "w") as out:
+        assert terminal_name(out).startswith("/dev/")
+        screen = open_screen(out, noon, plain=False)
+        screen.close()
+        assert isinstance(screen, LiveScreen)
+        assert isinstance(open_screen(out, noon, plain=True), PlainScreen)
+    assert [is_serial(f"/dev/{name}") for name in ("ttyS0", "ttyAMA0", "hvc0", "console")] == [True] * 4
+    assert [is_serial(name) for name in ("/dev/tty1", "/dev/pts/3", "")] == [False] * 3
 
 
 def test_the_picture_is_svg_that_loads_nothing_from_elsewhere() -> None:
