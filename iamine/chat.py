@@ -52,15 +52,25 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run_status(args: argparse.Namespace) -> int:
     """Ask the pool how it is and what it offers."""
     out = Terminal(sys.stdout)
-    with open_client(args) as client:
-        status = client.status()
-        models = offered(client, status)
+    status, models = pool_status(args)
     if args.json:
         out.json({"status": status, "models": models})
-        return EXIT_OK
+    else:
+        show_status(out, status, models)
+    return EXIT_OK
+
+
+def pool_status(args: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How the pool says it is, and its models. Raises ClientError."""
+    with open_client(args) as client:
+        status = client.status()
+        return status, offered(client, status)
+
+
+def show_status(out: Terminal, status: dict[str, Any], models: list[dict[str, Any]]) -> None:
+    """The pool's status for people."""
     out.table(("pool", ""), [(name, value) for name, value in flat(status) if name != "models"])
     out.table(("model", "kind", "context", "workers"), [model_row(model) for model in models])
-    return EXIT_OK
 
 
 def run_chat(args: argparse.Namespace) -> int:

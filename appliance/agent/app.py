@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from random import SystemRandom
 
+from msgspec import structs
+
 from appliance.agent import fetching, probe
 from appliance.agent.config import Settings, need_pool, worker_endpoint
-from appliance.agent.control import listen
+from appliance.agent.control import Ask, State, listen
 from appliance.agent.duty import Duty
 from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import PlainProgress, Shelf
@@ -138,7 +140,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     with stop_signals() as stop:
         on_duty = asyncio.create_task(duty.run())
         try:
-            async with listen(settings.data_dir, duty.asked, screen.say):
+            async with listen(settings.data_dir, shown(duty.asked, worker, screen), screen.say):
                 if not await _first(stop, on_duty, duty.ready):
                     return EXIT_OK
                 if on_duty.done():
@@ -149,6 +151,16 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
             await asyncio.gather(on_duty, return_exceptions=True)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
+
+
+def shown(asked: Callable[[Ask], Awaitable[State]], worker: Worker, screen: Screen) -> Callable[[Ask], Awaitable[State]]:
+    """Whoever asks for the status is told what the screen shows too."""
+
+    async def answer(wanted: Ask) -> State:
+        state = await asked(wanted)
+        return structs.replace(state, view=screen.board.view(worker.status())) if wanted.ask == "status" else state
+
+    return answer
 
 
 def renewed(news: ManifestUpdate, data_dir: Path) -> str:
@@ -181,7 +193,7 @@ def upgrading(
     manifest, here = release.current(settings.data_dir, release.today()), [spec.model for spec in prepared.plan.specs]
     wanted = fetching.wanted(manifest, "", prepared.machine, here, settings)
     keep = [spec.file_sha256 for spec in prepared.plan.specs]
-    progress = PlainProgress(screen.say, time.monotonic)
+    progress = PlainProgress(screen.say, time.monotonic, screen.progress_every_s, screen.board.fetching)
     return Upgrade(
         engines=runner,
         loaded=prepared.plan.specs,
@@ -190,6 +202,8 @@ def upgrading(
         choose=lambda catalog: plan(settings, prepared.machine, catalog.files),
         say=screen.say,
         resting=resting,
+        chosen=screen.board.chosen,
+        failed=screen.board.failed,
     )
 
 

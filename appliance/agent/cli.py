@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, benching, doctor, fetching, fit, pause, report
+from appliance.agent import app, benching, doctor, fetching, fit, pause, report, status
+from appliance.agent.board import Board
 from appliance.agent.config import Options, Settings, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
-from appliance.agent.probe import disk_free_bytes, probe
+from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
 from appliance.agent.processor import missing
 from appliance.agent.screen import PlainScreen, error_line, open_screen
 from appliance.agent.statusfile import StatusFile
@@ -58,6 +59,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
     if "chat" not in subparsers.choices:
         chat.register(subparsers)
+    status.extend(subparsers)
 
 
 def _command(
@@ -97,21 +99,26 @@ def _worker(parser: argparse.ArgumentParser) -> None:
 def run_worker(args: argparse.Namespace) -> int:
     """Serve a pool until stopped."""
     chosen = chosen_settings(args)
-    why: list[str] = []
-    screen = open_screen(sys.stderr, local_now, plain=args.plain, why=lambda: "; ".join(why))
+    sensors: list[Sensing] = []
+    board = Board(local_now, time.monotonic, lambda: sensors[0].latest() if sensors else ())
+    screen = open_screen(sys.stderr, local_now, plain=args.plain, board=board)
     if args.status is not None:
         screen = StatusFile(screen, args.status, local_now)
     try:
         check_processor()
         with app.sole_worker(chosen.data_dir):
             prepared = app.prepare(chosen, screen)
-            why.extend(prepared.plan.reasons)
+            tell(board, chosen, prepared)
+            sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
+            sensors[0].start()
             return asyncio.run(app.work(chosen, prepared, screen))
     except IamineError as error:
         if args.status is not None:
             screen.say(error_line(error))
         raise
     finally:
+        for each in sensors:
+            each.close()
         screen.close()
 
 
@@ -124,6 +131,15 @@ def check_processor() -> None:
     if lacking:
         hint = "use a machine made after 2009; nothing can be changed by settings"
         raise ConfigError(f"E-CPU: this processor lacks {', '.join(lacking)} (x86-64-v2 is needed)", hint=hint)
+
+
+def tell(board: Board, chosen: Settings, prepared: app.Prepared) -> None:
+    """The machine, what was chosen and why, and what lies idle for want of something that can be done."""
+    board.about(app.describe(prepared.machine))
+    board.chosen(prepared.plan.reasons)
+    for check in doctor.gpus(prepared.machine, use_gpu=chosen.gpu):
+        if check.advice:
+            board.warn(check.found, check.advice)
 
 
 def run_probe(args: argparse.Namespace) -> int:

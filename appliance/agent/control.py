@@ -11,11 +11,13 @@ from typing import Literal
 import msgspec
 
 from appliance.agent.errors import AgentError
+from appliance.agent.view import View
 
 SOCKET_NAME = "worker.sock"
 SOCKET_MODE = 0o600
 LONGEST_PATH_BYTES = 100  # a socket's address holds 104 (macOS) or 108 (Linux) bytes
 MAX_LINE_BYTES = 4096
+MAX_ANSWER_BYTES = 256 << 10  # a view with as many slots and lines as there can be
 ASK_S = 5.0  # to say what is wanted, once connected
 ANSWER_S = 15.0
 
@@ -28,7 +30,10 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How the agent is after that. `freed_s`: how long it took to free the machine; `moved`: answers that went elsewhere."""
+    """How the agent is after that. `freed_s`: how long it took to free the machine; `moved`: answers that went elsewhere.
+
+    `view` is what its screen shows; told to `status` only.
+    """
 
     state: Literal["working", "loading", "resting"]
     reason: str = ""
@@ -36,6 +41,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     freed_s: float | None = None
     moved: int = 0
     pid: int = 0
+    view: View | None = None
 
 
 class AgentSilent(AgentError):
@@ -79,7 +85,7 @@ def ask(folder: Path, wanted: Ask, *, patience_s: float = ANSWER_S) -> State | N
             raise AgentSilent(f"cannot reach the worker in {folder}: {error}", hint="stop it with Ctrl-C or SIGTERM") from error
         try:
             connection.sendall(msgspec.json.encode(wanted) + b"\n")
-            said = connection.makefile("rb").readline(MAX_LINE_BYTES)
+            said = connection.makefile("rb").readline(MAX_ANSWER_BYTES)
             return msgspec.json.decode(said, type=State)
         except (OSError, msgspec.DecodeError) as error:
             hint = "look at its screen or log; SIGTERM stops it and frees the machine"

@@ -6,8 +6,9 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from appliance.agent.screen import Clock, Screen, link_line
+from appliance.agent.screen import Clock, Screen
 from appliance.agent.types import Linked, Status
+from appliance.agent.view import link_line
 
 LINES_KEPT = 8
 
@@ -16,7 +17,7 @@ class StatusFile:
     """A screen that passes everything on to another one and keeps the file."""
 
     def __init__(self, inner: Screen, path: Path, now: Clock) -> None:
-        self.every_s = inner.every_s
+        self.every_s, self.progress_every_s, self.board = inner.every_s, inner.progress_every_s, inner.board
         self._inner = inner
         self._path = path
         self._now = now

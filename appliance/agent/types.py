@@ -85,10 +85,19 @@ LinkState = Connecting | Linked | Unlinked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A running answer: its tokens so far, and how fast they come; 0.0 while the prompt is being read."""
+
+    model: str
+    tokens: int
+    rate_tps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The machine at work, for the screen: counts since the start, `rate_tps` over the last busy half minute.
 
-    `resting` says in words why it does not work now, "" when it does.
+    `resting` says in words why it does not work now, "" when it does. `last_failure` is the code of the last failed job.
     """
 
     models: tuple[ModelOffer, ...]
@@ -101,3 +110,5 @@ class Status:
     draining: bool
     standing: str = ""  # why the pool gives no job, in its own words
     resting: str = ""
+    slots: tuple[Slot, ...] = ()
+    last_failure: str = ""

@@ -40,7 +40,8 @@ class Upgrade:
     """`loaded` is what serves now. `fetch(stopped)` yields what has landed, `scan` looks what is here, `choose` plans with it.
 
     The first two take long and run in a thread; `say` is told what happens and why. While the machine is `resting` nothing
-    is loaded: what serves afterwards is loaded by whoever ends the rest.
+    is loaded: what serves afterwards is loaded by whoever ends the rest. `chosen` is told why what serves does, `failed` what
+    went wrong.
     """
 
     engines: Engines
@@ -50,6 +51,8 @@ class Upgrade:
     choose: Callable[[Catalog], Plan]
     say: Callable[[str], None]
     resting: Callable[[], bool] = lambda: False
+    chosen: Callable[[Sequence[str]], None] = lambda reasons: None
+    failed: Callable[[AgentError], None] = lambda error: None
     _stop: bool = False
 
     async def run(self) -> None:
@@ -62,6 +65,7 @@ class Upgrade:
             pass
         except AgentError as error:
             self.say(f"{error.message}; {error.hint}" if error.hint else error.message)
+            self.failed(error)
         except asyncio.CancelledError:
             self._stop = True  # the thread ends at its next piece
             raise
@@ -77,6 +81,7 @@ class Upgrade:
             await asyncio.sleep(LOOK_S)
         before, self.loaded = self.loaded, planned.specs
         self.say("changing the model: " + "; ".join(planned.reasons))
+        self.chosen(planned.reasons)
         for spec in before:
             if spec.file_sha256 not in {each.file_sha256 for each in planned.specs}:
                 await self.engines.unload(spec.file_sha256)
@@ -84,6 +89,8 @@ class Upgrade:
             await self._load(planned.specs)
         except AgentError as error:
             self.say(f"{error.message}; back to the model before")
+            self.failed(error)
+            self.chosen((f"{', '.join(spec.model for spec in before)}: a better one did not load",))
             self.loaded = before
             await self._load(before)
 

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from appliance.agent.held import Holds
+from appliance.agent.slots import Slots
 from appliance.agent.throughput import Throughput
 from appliance.agent.types import Linked, LinkState, Snapshot, Status, Unlinked
 from iamine.ids import JobId, ModelId
@@ -91,6 +92,8 @@ class Worker:
         self._leaving = False
         self._resting = ""
         self._throughput = Throughput()
+        self._slots = Slots()
+        self._last_failure = ""
         self._last_step_s = 0.0
         self._done = self._failed = self._tokens = 0
 
@@ -209,6 +212,8 @@ class Worker:
             draining=self._leaving or self._pool_drains,
             standing="" if self._jobs else "; ".join(standing_line(one) for one in self._standings.values()),
             resting=self._resting,
+            slots=self._slots.told(self._jobs),
+            last_failure=self._last_failure,
         )
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
@@ -217,15 +222,21 @@ class Worker:
         """Run a job, or say at once why not."""
         if self._leaving or self._pool_drains or self._resting:
             self._refuse(job, "draining", "this worker takes no new jobs")
-        elif self._engines is None or all(offer.file_sha256 != job.file_sha256 for offer in self._engines.offers):
+        elif self._engines is None or (model := self._engines_model(job)) is None:
             self._refuse(job, "model_missing", "this worker has not loaded that model file")
         else:
             if not self._jobs:
                 self._last_step_s = self._clock()
             self._jobs.add((job.job, job.epoch))
+            self._slots.take((job.job, job.epoch), model)
             self._holds.take(job)
             self._engines.submit(job)
             self._changed()
+
+    def _engines_model(self, job: Job) -> ModelId | None:
+        """The loaded model that the job is for."""
+        offers = self._engines.offers if self._engines else ()
+        return next((offer.model for offer in offers if offer.file_sha256 == job.file_sha256), None)
 
     def _stands(self, standing: Standing) -> None:
         """Why no job comes; said aloud only where the volunteer can do something about it."""
@@ -292,6 +303,7 @@ class Worker:
         self._throughput = self._throughput.add(tokens, now - self._last_step_s)
         self._last_step_s = now
         self._tokens += tokens
+        self._slots.step({(each.job, each.epoch): len(each.ids) for each in sequences}, now)
         sequences = tuple(each for each in sequences if self._holds.note(each))
         if sequences:
             self._send(step if len(sequences) == len(step.sequences) else msgspec.structs.replace(step, sequences=sequences))
@@ -302,6 +314,7 @@ class Worker:
         self._jobs.discard((frame.job, frame.epoch))
         if isinstance(frame, Failed):
             self._failed += 1
+            self._last_failure = frame.code
             self._say(f"{frame.job} failed: {frame.code}")
         else:
             self._done += 1

@@ -10,14 +10,22 @@ from rich.text import Text
 
 from appliance.agent.fetch.rate import Rate, clock
 from appliance.agent.fit import gigabytes
+from appliance.agent.view import Download
 
 PLAIN_EVERY_S = 10.0
 
 
 class PlainProgress:
-    """Lines; `now` gives monotonic seconds."""
+    """Lines; `now` gives monotonic seconds. `watch` is told at every step how far it is, and None at the end."""
 
-    def __init__(self, say: Callable[[str], None], now: Callable[[], float], every_s: float = PLAIN_EVERY_S) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        now: Callable[[], float],
+        every_s: float = PLAIN_EVERY_S,
+        watch: Callable[[Download | None], None] = lambda download: None,
+    ) -> None:
+        self._watch = watch
         self._say = say
         self._now = now
         self._every_s = every_s
@@ -43,12 +51,15 @@ class PlainProgress:
         if self._done is not None:
             self._rate = self._rate.add(max(0, done_bytes - self._done), now - self._heard_s)
         self._done, self._heard_s = done_bytes, now
+        rate = self._rate.bytes_per_s
+        self._watch(Download(title=self._title, done_bytes=done_bytes, total_bytes=self._total, bytes_per_s=rate))
         if now - self._told_s >= self._every_s:
             self._told_s = now
             self._say(f"{self._title}: {line(done_bytes, self._total, self.rate)}")
 
     def end(self) -> None:
-        """Nothing is open."""
+        """It is over; nothing is open."""
+        self._watch(None)
 
     def say(self, text: str) -> None:
         """Say it."""

@@ -12,8 +12,10 @@ from appliance.agent.probe.devices import devices
 from appliance.agent.probe.memory import memory
 from appliance.agent.probe.pci import NVIDIA, Found, displays
 from appliance.agent.probe.portable import Portable, disk_free_bytes, portable
+from appliance.agent.probe.sensors import Sensing
+from appliance.agent.probe.sensors import here as sensors_here
 
-__all__ = ["disk_free_bytes", "observe", "probe"]
+__all__ = ["Sensing", "disk_free_bytes", "observe", "probe", "sensors_here"]
 
 
 def probe(*, limit_s: float = child.LIMIT_S) -> Hardware:

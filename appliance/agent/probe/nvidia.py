@@ -6,6 +6,7 @@ from typing import Any
 import pynvml  # type: ignore[import-untyped]
 
 from appliance.agent.probe.answers import Nvml, NvmlDevice
+from appliance.agent.view import Gauge
 
 
 def ask(nvml: ModuleType = pynvml) -> Nvml:
@@ -37,6 +38,31 @@ def _device(nvml: ModuleType, index: int) -> NvmlDevice:
         capability=None if capability is None else (int(capability[0]), int(capability[1])),
         bus_bits=_maybe(nvml, lambda: nvml.nvmlDeviceGetMemoryBusWidth(handle)) or 0,
         memory_mhz=_maybe(nvml, lambda: nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_MEM)) or 0,
+    )
+
+
+def gauges(nvml: ModuleType = pynvml) -> tuple[Gauge, ...]:
+    """How hot each card is and what it takes. Only where `ask` has shown in a child that the driver is well."""
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        return ()
+    try:
+        return tuple(_gauge(nvml, index) for index in range(nvml.nvmlDeviceGetCount()))
+    except nvml.NVMLError:
+        return ()
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _gauge(nvml: ModuleType, index: int) -> Gauge:
+    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    celsius = _maybe(nvml, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
+    milliwatts = _maybe(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+    return Gauge(
+        name="GPU",
+        celsius=None if celsius is None else float(celsius),
+        watts=None if milliwatts is None else milliwatts / 1000,
     )
 
 

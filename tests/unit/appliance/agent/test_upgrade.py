@@ -87,6 +87,18 @@ async def test_what_does_not_load_gives_way_to_what_served() -> None:
     assert "back to the model before" in lines[-1]
 
 
+async def test_the_screen_is_told_why_it_serves_what_it_does_and_what_went_wrong() -> None:
+    made, reasons, errors = upgrade(FakeEngines(bad="large"), []), list[str](), list[AgentError]()
+    made.chosen, made.failed = reasons.extend, errors.append
+    await made.run()
+    assert reasons == ["large: better", "small: a better one did not load"]
+    assert [error.message for error in errors] == ["it does not load"]
+    made = upgrade(FakeEngines(), [], error=AgentError("no source", hint="set one"))
+    made.failed = errors.append
+    await made.run()
+    assert [error.hint for error in errors] == ["h", "set one"]
+
+
 @pytest.mark.parametrize(
     ("plan", "said"),
     [(Plan(specs=(spec("small"),), reasons=("r",)), "what serves stays"), (Plan(problem="it shrank"), "stays: it shrank")],

@@ -244,6 +244,20 @@ def test_the_rate_is_tokens_over_busy_seconds() -> None:
     assert bench.worker.status().tokens == 10
 
 
+def test_each_running_answer_is_shown_with_its_speed_and_a_failure_with_its_code() -> None:
+    bench = Bench()
+    for name in ("a", "b"):
+        bench.worker.heard(job(name))
+    for _ in range(2):
+        bench.now += 1.0
+        bench.worker.on_frame(step("a", tokens=4))
+    first, second = bench.worker.status().slots
+    assert (first.model, first.tokens, first.rate_tps) == (OFFER.model, 8, 4.0)
+    assert (second.tokens, second.rate_tps) == (0, 0.0)
+    bench.worker.on_frame(Failed(job=JobId("a"), epoch=1, code="engine_lost", message="", retryable=True))
+    assert (len(bench.worker.status().slots), bench.worker.status().last_failure) == (1, "engine_lost")
+
+
 def test_changed_offers_are_told_while_linked_only() -> None:
     bench = Bench()
     bench.worker.on_offers((OFFER,))

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from appliance.agent.fetch.progress import BarProgress, PlainProgress, open_progress
+from appliance.agent.view import Download
 
 
 class Clock:
@@ -61,3 +62,19 @@ def test_anything_else_gets_lines() -> None:
     assert isinstance(progress, PlainProgress)
     progress.say("hello")
     assert out.getvalue() == "hello\n"
+
+
+def test_whoever_watches_is_told_each_step_and_the_end() -> None:
+    seen: list[Download | None] = []
+    clock = Clock()
+    progress = PlainProgress(lambda line: None, clock, watch=seen.append)
+    progress.begin("m", 100)
+    progress.advance(10)
+    clock.now = 2.0
+    progress.advance(30)
+    progress.end()
+    assert seen == [
+        Download(title="m", done_bytes=10, total_bytes=100),
+        Download(title="m", done_bytes=30, total_bytes=100, bytes_per_s=10.0),
+        None,
+    ]

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from appliance.agent.probe.nvidia import ask, pci_address
+from appliance.agent.probe.nvidia import ask, gauges, pci_address
+from appliance.agent.view import Gauge
 
 
 class FakeNvml:
     """Two cards, the second of them old; or an error of the driver at one of its calls."""
 
     NVML_CLOCK_MEM = 2
+    NVML_TEMPERATURE_GPU = 0
 
     class NVMLError(Exception):
         pass
@@ -57,6 +59,15 @@ class FakeNvml:
     def nvmlDeviceGetMaxClockInfo(self, handle: int, kind: int) -> int:  # noqa: N802
         return 10501
 
+    def nvmlDeviceGetTemperature(self, handle: int, kind: int) -> int:  # noqa: N802
+        self._fail("heat")
+        return 60 + handle
+
+    def nvmlDeviceGetPowerUsage(self, handle: int) -> int:  # noqa: N802
+        if handle:
+            raise FakeNvml.NVMLError("not supported")
+        return 142_300
+
     def _fail(self, where: str) -> None:
         if where == self._fails_at:
             raise FakeNvml.NVMLError(where)
@@ -80,3 +91,17 @@ def test_a_driver_that_fails_is_a_problem_and_not_an_error(where: str) -> None:
 
 def test_addresses_are_those_of_the_bus() -> None:
     assert pci_address("00000001:C1:00.0") == "0001:c1:00.0"
+
+
+@pytest.mark.parametrize(
+    ("fails_at", "told"),
+    [
+        ("", (Gauge(name="GPU", celsius=60.0, watts=142.3), Gauge(name="GPU", celsius=61.0))),
+        ("heat", (Gauge(name="GPU", watts=142.3), Gauge(name="GPU"))),
+        ("init", ()),
+    ],
+)
+def test_heat_and_power_as_far_as_they_are_told(fails_at: str, told: tuple[Gauge, ...]) -> None:
+    nvml: Any = FakeNvml(fails_at)
+    assert gauges(nvml) == told
+    assert not nvml.open
