@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timezone
 from pathlib import Path
 
+from appliance.agent.board import Board
 from appliance.agent.statusfile import LINES_KEPT, StatusFile
 from appliance.agent.types import Linked, Status, Unlinked
 from iamine.ids import SessionId, WorkerId
@@ -12,9 +13,10 @@ from iamine.ids import SessionId, WorkerId
 class Recorder:
     """A screen that remembers."""
 
-    every_s = 3.0
+    every_s = progress_every_s = 3.0
 
     def __init__(self) -> None:
+        self.board = Board(clock, lambda: 0.0)
         self.heard: list[object] = []
 
     def say(self, line: str) -> None:
