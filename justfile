@@ -4,8 +4,8 @@ set positional-arguments
 export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
 
 # Modules that decide and do nothing else: every branch of theirs is taken by their own tests
-pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=iamine.sealing --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.held --cov=appliance.agent.schedule --cov=appliance.agent.fetch.rungs --cov=appliance.agent.fetch.room --cov=appliance.agent.fetch.rate"
-pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_held.py tests/unit/appliance/agent/test_schedule.py tests/unit/appliance/agent/fetch/test_rungs.py tests/unit/appliance/agent/fetch/test_room.py tests/unit/appliance/agent/fetch/test_rate.py"
+pure := "--cov=iamine.wire --cov=iamine.identity --cov=iamine.ids --cov=iamine.sealing --cov=pool.routing --cov=pool.openai --cov=pool.toolcalls --cov=appliance.agent.plan --cov=appliance.agent.fit --cov=appliance.agent.throughput --cov=appliance.agent.backoff --cov=appliance.agent.held --cov=appliance.agent.schedule --cov=appliance.agent.verdict --cov=appliance.agent.fetch.rungs --cov=appliance.agent.fetch.room --cov=appliance.agent.fetch.rate"
+pure_tests := "tests/unit/iamine tests/unit/pool/routing tests/unit/pool/openai tests/unit/pool/toolcalls tests/unit/appliance/agent/test_plan.py tests/unit/appliance/agent/test_fit.py tests/unit/appliance/agent/test_throughput.py tests/unit/appliance/agent/test_backoff.py tests/unit/appliance/agent/test_held.py tests/unit/appliance/agent/test_schedule.py tests/unit/appliance/agent/test_verdict.py tests/unit/appliance/agent/fetch/test_rungs.py tests/unit/appliance/agent/fetch/test_room.py tests/unit/appliance/agent/fetch/test_rate.py"
 
 # What there is to do
 default:
