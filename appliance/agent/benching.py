@@ -14,7 +14,7 @@ from appliance.agent.plan import plan
 from appliance.agent.runner import Runner
 from appliance.agent.settling import Book, asked, failed, measured
 from appliance.agent.types import ModelFile, ModelSpec
-from appliance.agent.verdict import LEAST_SHARE, MEASURE_S, Verdict
+from appliance.agent.verdict import LEAST_SHARE, Verdict
 
 COLUMNS = ("model", "load", "prompt tokens/s", "tokens/s", "expected", "all slots", "verdict")
 
@@ -57,7 +57,7 @@ async def measure(spec: ModelSpec, book: Book, quarantine_dir: Path, *, fresh: b
     runner = Runner(on_frame=lambda frame: None, on_offers=lambda offers: None, quarantine_dir=quarantine_dir)
     began = time.monotonic()
     try:
-        await runner.load(asked(spec, None, MEASURE_S))
+        await runner.load(asked(spec, None))
         loaded = runner.loaded(spec.file_sha256)
         assert loaded is not None, "it has just said so"
         found = measured(spec, loaded, load_s=time.monotonic() - began, at=time.time())

@@ -9,7 +9,7 @@ from appliance.agent.engine.protocol import Loaded
 from appliance.agent.errors import EngineFailed, EngineQuarantined, EngineStopped
 from appliance.agent.plan import Plan
 from appliance.agent.types import ModelFile, ModelSpec
-from appliance.agent.verdict import MEASURE_S, Verdict, against, figures
+from appliance.agent.verdict import Verdict, against, figures, measure_s
 from iamine.wire.messages import ModelOffer
 
 
@@ -57,7 +57,6 @@ class Settling:
     used: Callable[[ModelSpec], None] = lambda spec: None
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
-    measure_s: float = MEASURE_S
 
     @property
     def running(self) -> int:
@@ -102,7 +101,7 @@ class Settling:
         """Load a model, measured unless its figures are known; what comes of it is remembered. Raises EngineFailed."""
         known, began = self.book.known.get(spec.file_sha256), self.clock()
         try:
-            offer = await self.engines.load(asked(spec, known, self.measure_s))
+            offer = await self.engines.load(asked(spec, known))
         except EngineStopped:
             raise
         except EngineFailed as error:
@@ -127,13 +126,13 @@ class Settling:
         self.say(against(verdict) + ("; remembered until machine, driver, engine or file change" if lasting else ""))
 
 
-def asked(spec: ModelSpec, known: Verdict | None, measure_s: float) -> ModelSpec:
+def asked(spec: ModelSpec, known: Verdict | None) -> ModelSpec:
     """The spec with its known figures, or with the wish to be measured."""
     if spec.kind == "embedding":
         return spec
     if known is not None and not known.failure and known.prefill_tps > 0:
         return replace(spec, prefill_tps=known.prefill_tps, decode_tps=known.decode_tps)
-    return replace(spec, measure_s=measure_s)
+    return replace(spec, measure_s=measure_s(spec.expected_tps))
 
 
 def measured(spec: ModelSpec, loaded: Loaded, *, load_s: float, at: float) -> Verdict:

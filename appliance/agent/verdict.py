@@ -11,6 +11,7 @@ from appliance.agent.machine import Hardware
 LEAST_SHARE = 0.5  # of the expected speed: below it the expectation is wrong, or the machine is
 ENOUGH_TPS = 20.0  # at least twice as fast as people read: whatever was expected, no smaller model would be better
 MEASURE_S = 12.0  # for the whole measure, at the first load of a file
+QUICK_TPS, QUICK_S = 300.0, 0.8  # a model expected to be so fast is small: it is measured in less, whatever else runs
 FILL = 0.9  # of a slot's context is to be read (see engine.measuring)
 GIB = 1 << 30
 
@@ -73,6 +74,11 @@ def place(hardware: Hardware, build: str, how: str) -> Place:
         engine=f"{build}; {', '.join(hardware.engine.backends)}; {hardware.engine.variant}",
         how=how,
     )
+
+
+def measure_s(expected_tps: float) -> float:
+    """Seconds for the whole measure of a model that should decode so fast."""
+    return QUICK_S if expected_tps >= QUICK_TPS else MEASURE_S
 
 
 def usable(known: Mapping[str, Verdict], hashes: Sequence[str]) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ TEST_S = 1.0  # a part of the self-test ends after this long
 FILL = 0.9  # of one slot's context is read
 READ_SHARE = 0.6  # of the time goes into reading; the rest in halves into writing with one and with all
 FIRST_TOKENS = 16  # the first run touches every page of the file: it is short and does not count
-LEAST_STEPS, MOST_STEPS = 1, 16
-ROUNDS = 2  # of writing with one sequence; the better one counts, since a busy moment is no property of a model
+LEAST_STEPS, MOST_STEPS = 4, 24  # the step at the first quarter in order of speed tells: a busy moment passes
+BEARABLE_S = 2.0  # a machine that takes longer for FIRST_TOKENS reads no more than the time allows
 GROWTH = 4  # a step of reading is at most this many times the one before
 
 
@@ -60,40 +60,45 @@ def run_once(context: Context) -> None:
 def measure(context: Context, within_s: float) -> Speeds:
     """The whole measure in about `within_s` seconds (a step that runs is not broken off). Raises CannotRun."""
     read_s, write_s = READ_SHARE * within_s, (1 - READ_SHARE) / 2 * within_s
-    tokens, took_s = _fill(context, read_s)
-    one = max(_write(context, 1, write_s / ROUNDS) for _ in range(ROUNDS))
+    tokens, speed = _fill(context, read_s)
+    one = _write(context, 1, write_s)
     slots = context.options.slots
     together = _write(context, slots, write_s) if slots > 1 else one
     context.clear()
-    return Speeds(prefill_tps=tokens / took_s, prefill_tokens=tokens, decode_tps=one, decode_all_tps=together)
+    return Speeds(prefill_tps=speed, prefill_tokens=tokens, decode_tps=one, decode_all_tps=together)
 
 
 def _fill(context: Context, within_s: float) -> tuple[int, float]:
-    """Read up to FILL of a slot's context; tokens and seconds, without the first run's."""
+    """Read up to FILL of a slot's context, without the first run; tokens, and tokens/s of the better steps."""
     most = max(1, int(FILL * context.options.context_tokens))
     context.clear()
-    size = min(FIRST_TOKENS, most)
+    size, end = min(FIRST_TOKENS, most), time.monotonic() + within_s
     last_s = _read(context, 0, size)
+    if last_s > max(within_s, BEARABLE_S):
+        return size, size / last_s
     context.clear()
-    done, took_s, end = 0, 0.0, time.monotonic() + within_s
-    while done < most and (not done or time.monotonic() < end):
+    least_steps, least = (LEAST_STEPS, FIRST_TOKENS) if last_s < BEARABLE_S else (1, 1)
+    done, speeds = 0, list[float]()
+    while done < most and (len(speeds) < least_steps or time.monotonic() < end):
         fits = int(size * max(0.0, end - time.monotonic()) / last_s)  # so many more would be read in what is left
-        size = max(1, min(context.options.batch_tokens, most - done, GROWTH * size, max(fits, FIRST_TOKENS)))
+        size = min(context.options.batch_tokens, most - done, GROWTH * size, max(fits, least))
         last_s = _read(context, done, size)
-        done, took_s = done + size, took_s + last_s
-    return done, took_s
+        done, speeds = done + size, [*speeds, size / last_s]
+    return done, sorted(speeds, reverse=True)[len(speeds) // 4]
 
 
 def _write(context: Context, sequences: int, within_s: float) -> float:
-    """Tokens/s of so many sequences together, from one step at least: on a machine that is busy even that may take long."""
-    steps, most = 0, max(LEAST_STEPS, min(MOST_STEPS, context.options.context_tokens // 2))
+    """Tokens/s of so many sequences together, from a few steps at least: on a machine that is busy they may take long."""
+    most = max(1, min(MOST_STEPS, context.options.context_tokens - 1))
     context.clear()
     _step(context, sequences, 0)
-    began = time.monotonic()
-    while steps < most and (steps < LEAST_STEPS or time.monotonic() - began < within_s):
-        steps += 1
-        _step(context, sequences, steps)
-    return sequences * steps / max(time.monotonic() - began, 1e-9)
+    took_s: list[float] = []
+    end = time.monotonic() + within_s
+    while len(took_s) < most and (len(took_s) < LEAST_STEPS or time.monotonic() < end):
+        began = time.monotonic()
+        _step(context, sequences, len(took_s) + 1)
+        took_s.append(max(time.monotonic() - began, 1e-9))
+    return sequences / sorted(took_s)[len(took_s) // 4]
 
 
 def _step(context: Context, sequences: int, position: int) -> None:

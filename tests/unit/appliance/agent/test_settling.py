@@ -11,7 +11,7 @@ from appliance.agent.errors import EngineFailed, EngineQuarantined, EngineStoppe
 from appliance.agent.plan import Plan
 from appliance.agent.settling import Settling, asked
 from appliance.agent.types import ModelFile, ModelSpec
-from appliance.agent.verdict import Verdict, usable
+from appliance.agent.verdict import MEASURE_S, Verdict, usable
 from iamine.ids import ModelId
 from iamine.wire.messages import ModelOffer
 
@@ -83,7 +83,11 @@ async def test_a_file_is_measured_the_first_time_only() -> None:
     await settling(engines, book, lines).settle()
     await settling(engines, book, lines).settle()
     assert engines.did == ["+large?", "+large"]
-    assert (book.lasting["large"].decode_tps, book.lasting["large"].decode_all_tps, book.lasting["large"].at) == (30.0, 60.0, 7.0)
+    assert (book.lasting["large"].decode_tps, book.lasting["large"].decode_all_tps, book.lasting["large"].at) == (
+        30.0,
+        60.0,
+        7.0,
+    )
     assert sum("measured large" in line for line in lines) == 1
 
 
@@ -155,5 +159,5 @@ async def test_a_worker_that_stops_says_nothing_about_the_file() -> None:
 
 def test_an_embedder_is_not_measured() -> None:
     embedder = ModelSpec(model=ModelId("e"), path=HERE, file_sha256="e", kind="embedding")
-    assert asked(embedder, None, 5.0) == embedder
-    assert asked(spec("large"), None, 5.0).measure_s == 5.0
+    assert asked(embedder, None) == embedder
+    assert asked(spec("large"), None).measure_s == MEASURE_S

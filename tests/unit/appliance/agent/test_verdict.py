@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.agent.machine import EngineBuild, Hardware
-from appliance.agent.verdict import ENOUGH_TPS, Verdict, against, figures, place, usable
+from appliance.agent.verdict import (
+    ENOUGH_TPS,
+    MEASURE_S,
+    QUICK_S,
+    QUICK_TPS,
+    Verdict,
+    against,
+    figures,
+    measure_s,
+    place,
+    usable,
+)
 
 GB = 10**9
 
@@ -73,3 +84,7 @@ def test_another_machine_driver_engine_or_setting_is_another_place() -> None:
     assert place(machine(free=GB), "1", "h") == here, "what is free now is no property of the machine"
     assert "A, 15 GiB" in here.hardware
     assert here.driver == "cuda nvidia"
+
+
+def test_a_small_model_is_measured_in_less_time() -> None:
+    assert [measure_s(each) for each in (0.0, QUICK_TPS - 1, QUICK_TPS)] == [MEASURE_S, MEASURE_S, QUICK_S]
