@@ -12,7 +12,7 @@ from random import SystemRandom
 
 from msgspec import structs
 
-from appliance.agent import fetching, probe
+from appliance.agent import fetching, probe, verdict
 from appliance.agent.config import Settings, need_pool, worker_endpoint
 from appliance.agent.control import Ask, State, listen
 from appliance.agent.duty import Duty
@@ -22,11 +22,13 @@ from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
 from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog, scan
-from appliance.agent.plan import Plan, plan
+from appliance.agent.plan import Plan, how, plan
 from appliance.agent.runner import Runner
 from appliance.agent.screen import Screen, error_line
-from appliance.agent.types import ModelSpec
+from appliance.agent.settling import Settling
+from appliance.agent.types import ModelFile
 from appliance.agent.upgrade import Upgrade
+from appliance.agent.verdictfile import VerdictFile, build
 from appliance.agent.worker import Worker
 from iamine import __version__, release
 from iamine.keyfile import load_or_create
@@ -50,6 +52,8 @@ class Prepared:
 
     pool: str
     machine: Hardware
+    files: Sequence[ModelFile]
+    book: VerdictFile
     plan: Plan
 
 
@@ -61,12 +65,19 @@ def prepare(settings: Settings, screen: Screen) -> Prepared:
     catalog = at_hand(settings, screen)
     for problem in catalog.problems:
         screen.say(problem)
-    chosen = plan(settings, machine, catalog.files)
+    book = verdicts(settings, machine, screen.say)
+    chosen = plan(settings, machine, catalog.files, book.known)
     if chosen.problem:
         raise ConfigError(chosen.problem, hint=chosen.hint)
     for reason in chosen.reasons:
         screen.say(f"chosen {reason}")
-    return Prepared(pool=pool, machine=machine, plan=chosen)
+    return Prepared(pool=pool, machine=machine, files=catalog.files, book=book, plan=chosen)
+
+
+def verdicts(settings: Settings, machine: Hardware, say: Callable[[str], None]) -> VerdictFile:
+    """What was measured on this machine as it is, with these settings."""
+    place = verdict.place(machine, build(machine.engine.folder), how(settings, machine))
+    return VerdictFile(settings.data_dir, place, say)
 
 
 def at_hand(settings: Settings, screen: Screen) -> Catalog:
@@ -126,12 +137,21 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     )
     link = Link(endpoint=endpoint, identity=identity, owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
-    upgrade = upgrading(settings, prepared, runner, screen, lambda: duty.resting)
+    settling = Settling(
+        engines=runner,
+        book=prepared.book,
+        serving=prepared.plan.specs,
+        files=prepared.files,
+        choose=lambda files: plan(settings, prepared.machine, files, prepared.book.known),
+        say=screen.say,
+        used=lambda spec: Shelf(folder=spec.path.parent.parent).used(spec.file_sha256),
+    )
+    upgrade = upgrading(settings, prepared, settling, screen, lambda: duty.resting)
     duty = Duty(
         folder=settings.data_dir,
         schedule=settings.schedule,
         hands=worker,
-        load=lambda: load(runner, prepared.plan.specs if upgrade is None else upgrade.loaded, screen),
+        load=lambda: take_up(settling, upgrade),
         release=runner.release,
         say=screen.say,
         now=lambda: datetime.now().astimezone(),
@@ -172,18 +192,17 @@ def renewed(news: ManifestUpdate, data_dir: Path) -> str:
     return f"the pool sent a newer list of models ({taken.serial}); it counts from the next start on"
 
 
-async def load(runner: Runner, specs: Sequence[ModelSpec], screen: Screen) -> None:
-    """Load the models in order. Raises AgentError when one does not load."""
-    for spec in specs:
-        began = time.monotonic()
-        offer = await runner.load(spec)
-        Shelf(folder=spec.path.parent.parent).used(spec.file_sha256)
-        took = time.monotonic() - began
-        screen.say(f"loaded {offer.model} in {took:.1f} s: {offer.slots} slots of {offer.context_tokens} tokens")
+async def take_up(settling: Settling, upgrade: Upgrade | None) -> None:
+    """Load what serves, or what the measure leaves of it. Raises AgentError when nothing loads."""
+    if upgrade is not None:
+        settling.serving = upgrade.loaded
+    await settling.settle()
+    if upgrade is not None:
+        upgrade.loaded = settling.serving
 
 
 def upgrading(
-    settings: Settings, prepared: Prepared, runner: Runner, screen: Screen, resting: Callable[[], bool]
+    settings: Settings, prepared: Prepared, settling: Settling, screen: Screen, resting: Callable[[], bool]
 ) -> Upgrade | None:
     """What fetches better models and moves to them while the worker serves; None where the settings do not want it."""
     places = fetching.sources(settings.fetch)
@@ -191,15 +210,21 @@ def upgrading(
         return None
     shelf = Shelf(folder=settings.models_dir)
     manifest, here = release.current(settings.data_dir, release.today()), [spec.model for spec in prepared.plan.specs]
-    wanted = fetching.wanted(manifest, "", prepared.machine, here, settings)
+    against = [sha for sha, known in prepared.book.known.items() if not known.good]
+    wanted = fetching.wanted(manifest, "", prepared.machine, here, settings, against)
     keep = [spec.file_sha256 for spec in prepared.plan.specs]
     progress = PlainProgress(screen.say, time.monotonic, screen.progress_every_s, screen.board.fetching)
+
+    def choose(catalog: Catalog) -> Plan:
+        settling.files = catalog.files
+        return settling.choose(catalog.files)
+
     return Upgrade(
-        engines=runner,
+        engines=settling,
         loaded=prepared.plan.specs,
         fetch=lambda stopped: fetching.run(wanted, places, shelf, progress, stopped=stopped, keep=keep),
         scan=lambda: at_hand(settings, screen),
-        choose=lambda catalog: plan(settings, prepared.machine, catalog.files),
+        choose=choose,
         say=screen.say,
         resting=resting,
         chosen=screen.board.chosen,

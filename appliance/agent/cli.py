@@ -55,6 +55,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     getting.add_argument("--from", action="append", default=[], dest="places", metavar="DIR|URL", help="look here first")
     timing = _command(subparsers, "bench", "measure the models at hand on this machine", run_bench, json=True)
     timing.add_argument("model", nargs="?", default="", metavar="ID", help="this model only")
+    timing.add_argument("--fresh", action="store_true", help="measure again what was measured before")
     check = _command(subparsers, "doctor", "check everything that a worker needs, and say what to do", run_doctor, json=True)
     check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
     if "chat" not in subparsers.choices:
@@ -206,18 +207,18 @@ def run_fetch(args: argparse.Namespace) -> int:
 
 
 def run_bench(args: argparse.Namespace) -> int:
-    """Load and measure each model at hand; what it takes is told beside what was expected."""
+    """Measure each model at hand, or tell what is remembered of it, beside what was expected."""
     named, args.model = args.model, None
-    chosen, out = chosen_settings(args), Terminal(sys.stdout)
-    machine, files = probe(), at_hand(chosen).files
-    room, by_sha = fit.budget(machine, use_gpu=chosen.gpu), {file.model.file_sha256: file for file in files}
+    chosen, out, machine = chosen_settings(args), Terminal(sys.stdout), probe()
+    files, say = at_hand(chosen).files, PlainScreen(sys.stderr, local_now).say
+    place = chosen.data_dir / app.QUARANTINE_NAME
 
     async def measure() -> list[benching.Measured]:
-        place = chosen.data_dir / app.QUARANTINE_NAME
-        specs = benching.specs(chosen, machine, files, named)
-        return [await benching.measure(spec, by_sha[spec.file_sha256], room, place) for spec in specs]
+        book, specs = app.verdicts(chosen, machine, say), benching.specs(chosen, machine, files, named)
+        return [await benching.measure(spec, book, place, fresh=args.fresh, say=say) for spec in specs]
 
-    measured = asyncio.run(measure())
+    with app.sole_worker(chosen.data_dir):  # beside a worker nothing would be measured as it is, and that be remembered
+        measured = asyncio.run(measure())
     if args.json:
         out.json({"hardware": machine, "measured": measured})
     else:

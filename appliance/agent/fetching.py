@@ -36,12 +36,18 @@ def sources(chosen: FetchSettings, extra: Sequence[str] = ()) -> tuple[Source, .
     return (*said, *folders, *(mirror(each) for each in chosen.mirrors), *([hub(chosen.hub)] if chosen.hub else []))
 
 
-def wanted(manifest: Manifest, named: str, machine: Hardware, at_hand: Sequence[str], chosen: Settings) -> Wanted:
-    """The named model, or those that this machine should have, in order. Raises ConfigError for an unknown name."""
+def wanted(
+    manifest: Manifest, named: str, machine: Hardware, at_hand: Sequence[str], chosen: Settings, against: Collection[str] = ()
+) -> Wanted:
+    """The named model, or those that this machine should have, in order. Raises ConfigError for an unknown name.
+
+    `against` are hashes of files that were tried here and given up.
+    """
     known = [model for model in manifest.model if not model.bundled]
     if not named:
         room = fit.budget(machine, use_gpu=chosen.gpu)
-        return lambda bytes_per_s: rungs(room, known, at_hand, bytes_per_s=bytes_per_s)
+        able = [model for model in known if model.file_sha256 not in against]
+        return lambda bytes_per_s: rungs(room, able, at_hand, bytes_per_s=bytes_per_s)
     model = manifest.find(named)
     if model is None or model.bundled:
         names = ", ".join(each.id for each in known)

@@ -40,12 +40,14 @@ class Memory:
 class Device:
     """A graphics device; not `usable` says why in `reason`. `address` is its place on the PCI bus, "" where there is none.
 
-    `shared` memory is the system's own. `bytes_per_s` is the memory's speed, 0.0 where unknown; `capability` is NVIDIA's.
+    `shared` memory is the system's own. `bytes_per_s` is the memory's speed, 0.0 where unknown; `capability` is NVIDIA's;
+    `driver_version` is "" where the driver does not tell it.
     """
 
     name: str
     address: str = ""
     driver: str = ""
+    driver_version: str = ""
     backend: Backend = "none"
     shared: bool = False
     memory_bytes: int = 0

@@ -1,16 +1,18 @@
 """What to load: settings, hardware and the files at hand become model specs, each with its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from appliance.agent import fit
+from appliance.agent import fit, verdict
 from appliance.agent.config import Settings
 from appliance.agent.machine import Hardware
 from appliance.agent.types import ModelFile, ModelSpec
+from appliance.agent.verdict import Verdict
 from iamine.manifest import Model
 
 ALL_LAYERS = 999  # llama.cpp takes as many as there are
 EMBEDDING_SLOTS = 1
+NOTHING_KNOWN: Mapping[str, Verdict] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,13 @@ class Plan:
     hint: str = ""
 
 
-def plan(settings: Settings, hardware: Hardware, files: Sequence[ModelFile]) -> Plan:
-    """The listed models and, unless one of them can chat, the model asked for or the best one at hand."""
+def plan(
+    settings: Settings, hardware: Hardware, files: Sequence[ModelFile], known: Mapping[str, Verdict] = NOTHING_KNOWN
+) -> Plan:
+    """The listed models and, unless one of them can chat, the model asked for or the best one at hand.
+
+    `known` is what was measured here, by file hash: it can speak against a file that nobody asked for.
+    """
     room = fit.budget(hardware, use_gpu=settings.gpu)
     listed = _listed(settings, files)
     chats = any(file.model.kind == "chat" for file in listed)
@@ -39,7 +46,7 @@ def plan(settings: Settings, hardware: Hardware, files: Sequence[ModelFile]) -> 
     if not chats:
         loaded = {spec.file_sha256 for spec in specs}
         rest = [file for file in files if file.model.kind != "embedding" and file.model.file_sha256 not in loaded]
-        chosen, reason = _choose(settings, room, rest)
+        chosen, reason = _choose(settings, room, rest, known)
         if isinstance(chosen, Plan):
             return chosen
         file = next(file for file in rest if file.model is chosen.model)
@@ -48,6 +55,7 @@ def plan(settings: Settings, hardware: Hardware, files: Sequence[ModelFile]) -> 
     return Plan(specs=tuple(specs), reasons=tuple(reasons))
 
 
+_FAILED = "update the driver or IAMINE, or measure again with `iamine bench --fresh`"
 _SMALLER = "close other programs, or name a smaller model with --model; `iamine models` shows what fits"
 
 
@@ -60,13 +68,19 @@ def _listed(settings: Settings, files: Sequence[ModelFile]) -> list[ModelFile]:
     return found
 
 
-def _choose(settings: Settings, room: fit.Budget, files: Sequence[ModelFile]) -> tuple[fit.Fit | Plan, str]:
+def _choose(
+    settings: Settings, room: fit.Budget, files: Sequence[ModelFile], known: Mapping[str, Verdict]
+) -> tuple[fit.Fit | Plan, str]:
     if not settings.model:
-        choice = fit.best(room, [file.model for file in files])
+        able = verdict.usable(known, [file.model.file_sha256 for file in files])
+        choice = fit.best(room, [file.model for file in files if file.model.file_sha256 in able])
         if choice.fit is None:
+            if files and not able:
+                failed = "; ".join(verdict.against(known[file.model.file_sha256]) for file in files)
+                return Plan(problem=failed, hint=_FAILED), ""
             hint = _SMALLER if files else f"put a .gguf file into {settings.models_dir}, or install IAMINE again"
             return Plan(problem=choice.reason, hint=hint), ""
-        return choice.fit, choice.reason
+        return choice.fit, choice.reason + _instead(choice.fit, files, known)
     asked = next((file.model for file in files if file.model.id == settings.model), None)
     if asked is None:
         here = ", ".join(file.model.id for file in files) or "none"
@@ -76,6 +90,24 @@ def _choose(settings: Settings, room: fit.Budget, files: Sequence[ModelFile]) ->
     if not found.fits:
         return Plan(problem=f"the model {asked.id} {found.reason}", hint=_SMALLER), ""
     return found, f"asked for; {found.reason}"
+
+
+def _instead(chosen: fit.Fit, files: Sequence[ModelFile], known: Mapping[str, Verdict]) -> str:
+    """What was passed over for it, and why."""
+    others = [known[file.model.file_sha256] for file in files if file.model.file_sha256 in known]
+    said = [verdict.against(each) for each in others if each.file_sha256 != chosen.model.file_sha256]
+    return "".join(f"; {each}: using {chosen.model.id} instead" for each in said if each)
+
+
+def how(settings: Settings, hardware: Hardware) -> str:
+    """The settings that change a model's speed, in words: what was measured with others does not count."""
+    place = "graphics" if fit.budget(hardware, use_gpu=settings.gpu).gpu else "processor"
+    exact = "" if settings.exact is None else f", exact: {settings.exact}"
+    return f"{place}, {_threads(settings, hardware)} threads{exact}"
+
+
+def _threads(settings: Settings, hardware: Hardware) -> int:
+    return settings.threads or max(1, int(min(hardware.cpu.cores_fast, hardware.cpu.cores_usable)))
 
 
 def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fit) -> ModelSpec:
@@ -91,9 +123,10 @@ def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fi
         exact=model.bundled if settings.exact is None else settings.exact,
         slots=slots,
         context_tokens=_context(settings, model.context, found, slots),
-        threads=settings.threads or max(1, int(min(hardware.cpu.cores_fast, hardware.cpu.cores_usable))),
+        threads=_threads(settings, hardware),
         gpu_layers=ALL_LAYERS if found.gpu else 0,
         max_tps=settings.max_tps,
+        expected_tps=found.speed_tps,
     )
 
 

@@ -15,6 +15,8 @@ class ModelSpec:
 
     `threads` and `slots` 0 mean: the engine chooses. `context_tokens` is per slot; 0 means the model's own.
     `max_tps` caps every sequence's decode rate in tokens/s; None is no cap. `exact` promises serial = batched = continued.
+    `expected_tps` is what one sequence should decode. `measure_s` asks for the whole measure in about so many seconds;
+    `prefill_tps` > 0 and `decode_tps` are known from an earlier one, then nothing is measured.
     """
 
     model: ModelId
@@ -29,6 +31,10 @@ class ModelSpec:
     threads: int = 0
     gpu_layers: int = 0
     max_tps: float | None = None
+    expected_tps: float = 0.0
+    measure_s: float = 0.0
+    prefill_tps: float = 0.0
+    decode_tps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

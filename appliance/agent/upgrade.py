@@ -73,10 +73,17 @@ class Upgrade:
     async def _move(self, catalog: Catalog, model: Model) -> None:
         """Load what is best now, unless that is what serves already."""
         planned = self.choose(catalog)
-        here = {spec.file_sha256 for spec in self.loaded}
-        if planned.problem or {spec.file_sha256 for spec in planned.specs} <= here:
+        if not self._changes(planned):
             self.say(f"{model.id} has landed; what serves stays" + (f": {planned.problem}" if planned.problem else ""))
-            return
+        while self._changes(planned) and await self._change(planned):
+            planned = self.choose(catalog)  # what was measured of it may speak against it
+
+    def _changes(self, planned: Plan) -> bool:
+        here = {spec.file_sha256 for spec in self.loaded}
+        return not planned.problem and not {spec.file_sha256 for spec in planned.specs} <= here
+
+    async def _change(self, planned: Plan) -> bool:
+        """Whether the plan's models serve now; else those before do. Raises AgentError when neither load."""
         while self.engines.running or self.resting():  # noqa: ASYNC110 - the engines tell nobody else when they are idle
             await asyncio.sleep(LOOK_S)
         before, self.loaded = self.loaded, planned.specs
@@ -93,6 +100,8 @@ class Upgrade:
             self.chosen((f"{', '.join(spec.model for spec in before)}: a better one did not load",))
             self.loaded = before
             await self._load(before)
+            return False
+        return True
 
     async def _load(self, specs: Sequence[ModelSpec]) -> None:
         """Load them, unless the owner wants his machine back meanwhile. Raises EngineFailed."""

@@ -1,10 +1,10 @@
 """Load -> a model and its context, measured; every way a file can be bad becomes a message with a hint."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.agent.engine.llama import Context, ContextOptions, LlamaError, LogRing, Model, build_info
+from appliance.agent.engine.measuring import CannotRun, Speeds, measure, run_once, self_test
 from appliance.agent.engine.prepare import Preparer
 from appliance.agent.engine.protocol import Load, Loaded, LoadFailed
 from appliance.agent.engine.threads import usable_threads
@@ -14,9 +14,6 @@ DEFAULT_SLOTS = 8
 BATCH_TOKENS = 512
 MAX_SLOTS = 256  # llama.cpp's LLAMA_MAX_SEQ in 0c1e57098
 MAX_CELLS = 64 * 1024 * 1024  # tokens of all contexts; llama.cpp takes 40 bytes a cell before it asks for the real memory
-TEST_PROMPT_TOKENS = 128
-TEST_DECODE_TOKENS = 16
-TEST_S = 1.0  # a part of the self-test ends after this long
 
 
 class CannotLoad(Exception):
@@ -94,51 +91,32 @@ def context_options(wanted: Load, model: Model) -> ContextOptions:
 
 
 def _loaded(wanted: Load, model: Model, context: Context, preparer: Preparer) -> Loaded:
-    prefill_tps = _measure_prefill(context)
     embedding = wanted.kind == "embedding"
-    decode_tps = 0.0 if embedding else _measure_decode(context)
-    context.clear()
+    speeds = _speeds(wanted, context)
     return Loaded(
         vocabulary_tokens=model.vocabulary.size,
         context_tokens=context.options.context_tokens,
         slots=context.options.slots,
         template_sha256=preparer.template_sha256,
         embedding_dimensions=model.embedding_dimensions if embedding else 0,
-        prefill_tps=round(prefill_tps, 1),
-        decode_tps=round(decode_tps, 1),
+        prefill_tps=round(speeds.prefill_tps, 1),
+        prefill_tokens=speeds.prefill_tokens,
+        decode_tps=round(speeds.decode_tps, 1),
+        decode_all_tps=round(speeds.decode_all_tps, 1),
         build=build_info()[:500],
         exact=wanted.exact,
     )
 
 
-def _measure_prefill(context: Context) -> float:
-    """Tokens/s of reading a prompt: twice, since the first run touches every page of the file."""
-    tokens = min(TEST_PROMPT_TOKENS, context.options.context_tokens // 2)
-    speed = 0.0
-    for size in (min(16, tokens), tokens):
-        context.clear()
-        speed = size / _timed(context, 0, size)
-        if size / speed > TEST_S:
-            break
-    return speed
-
-
-def _measure_decode(context: Context) -> float:
-    """Tokens/s of one sequence, from one token at least: on a machine that is busy even that may take long."""
-    count, most = 0, max(1, min(TEST_DECODE_TOKENS, context.options.context_tokens // 2))
-    context.clear()
-    _timed(context, 0, 1)
-    began = time.monotonic()
-    while count < most and (not count or time.monotonic() - began < TEST_S):
-        count += 1
-        _timed(context, count, 1)
-    return count / max(time.monotonic() - began, 1e-9)
-
-
-def _timed(context: Context, position: int, count: int) -> float:
-    """Seconds for `count` tokens at `position` of sequence 0; raises CannotLoad when the model cannot run."""
-    context.fill(0, 0, position, [0] * count, last_wanted=True)
-    began = time.monotonic()
-    if context.decode(count) != 0:
-        raise CannotLoad("the model was loaded but cannot run", "The file may be damaged: check its SHA-256.")
-    return max(time.monotonic() - began, 1e-9)
+def _speeds(wanted: Load, context: Context) -> Speeds:
+    """As known from an earlier measure, or measured now as wished. Raises CannotLoad when the model does not run."""
+    try:
+        if wanted.prefill_tps > 0:
+            run_once(context)
+            return Speeds(prefill_tps=wanted.prefill_tps, decode_tps=wanted.decode_tps)
+        if wanted.measure_s > 0 and wanted.kind != "embedding":
+            return measure(context, wanted.measure_s)
+        return self_test(context)
+    except CannotRun as error:
+        hint = "It may need more memory than there is: close other programs. Or the file is damaged: check its SHA-256."
+        raise CannotLoad("the model was loaded but cannot run", hint) from error

@@ -19,7 +19,8 @@ class Load(Message, frozen=True, kw_only=True, omit_defaults=True, tag="load"):
     """Agent -> engine, first and once: the file to load and the limits (see `appliance.agent.types.ModelSpec`).
 
     `max_step_s` bounds one decode step while a prompt is being read; `progress_s` is the pause between two
-    Progress frames. Both are smaller in tests only.
+    Progress frames. Both are smaller in tests only. `measure_s` asks for the whole measure within about so many seconds
+    (0: a short self-test); `prefill_tps` > 0 and `decode_tps` are known from an earlier one, then nothing is measured.
     """
 
     path: str
@@ -33,10 +34,17 @@ class Load(Message, frozen=True, kw_only=True, omit_defaults=True, tag="load"):
     max_tps: float | None = None
     max_step_s: float = 0.5
     progress_s: float = 1.0
+    measure_s: float = 0.0
+    prefill_tps: float = 0.0
+    decode_tps: float = 0.0
 
 
 class Loaded(Message, frozen=True, kw_only=True, omit_defaults=True, tag="loaded"):
-    """Engine -> agent: ready. Speeds in tokens/s of one sequence, from a self-test of under two seconds."""
+    """Engine -> agent: ready. Speeds in tokens/s: known, of a self-test of under two seconds, or of the whole measure.
+
+    `prefill_tokens` were read for `prefill_tps`; `decode_tps` is one sequence's, `decode_all_tps` all slots' together
+    (0.0: not measured).
+    """
 
     vocabulary_tokens: int
     context_tokens: int
@@ -44,7 +52,9 @@ class Loaded(Message, frozen=True, kw_only=True, omit_defaults=True, tag="loaded
     template_sha256: str = ""
     embedding_dimensions: int = 0
     prefill_tps: float = 0.0
+    prefill_tokens: int = 0
     decode_tps: float = 0.0
+    decode_all_tps: float = 0.0
     build: str = ""
     exact: bool = False
 

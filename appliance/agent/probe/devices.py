@@ -64,7 +64,7 @@ def _device(found: Found, nvml: NvmlDevice | None, engine: EngineDevice | None, 
         bytes_per_s=found.bytes_per_s,
     )
     if nvml:
-        base = _with_nvml(base, nvml)
+        base = _with_nvml(base, nvml, answers)
     if engine:
         return _with_engine(base, engine)
     return replace(base, reason=_why_not(found, nvml, base, answers))
@@ -72,7 +72,7 @@ def _device(found: Found, nvml: NvmlDevice | None, engine: EngineDevice | None, 
 
 def _of_nvml(nvml: NvmlDevice, engine: EngineDevice | None, answers: Answers) -> Device:
     """A card that the driver knows and the bus does not show, as under WSL."""
-    base = _with_nvml(Device(name=nvml.name, address=nvml.address, driver="nvidia"), nvml)
+    base = _with_nvml(Device(name=nvml.name, address=nvml.address, driver="nvidia"), nvml, answers)
     return _with_engine(base, engine) if engine else replace(base, reason=_not_listed(answers.engine))
 
 
@@ -84,10 +84,11 @@ def _of_engine(engine: EngineDevice, *, software: bool) -> Device:
     return base
 
 
-def _with_nvml(base: Device, nvml: NvmlDevice) -> Device:
+def _with_nvml(base: Device, nvml: NvmlDevice, answers: Answers) -> Device:
     return replace(
         base,
         name=nvml.name,
+        driver_version=answers.nvml.driver,
         memory_bytes=nvml.memory_bytes,
         memory_free_bytes=nvml.memory_free_bytes,
         bytes_per_s=nvml.bus_bits / 8 * nvml.memory_mhz * 1e6 * 2,  # NVML's clock is half of the pins' rate

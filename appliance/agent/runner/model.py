@@ -1,12 +1,13 @@
 """One model that is kept loaded: its engine, its running jobs, its restarts."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.agent.engine.protocol import FrameTooLarge, FromEngine, Load, Loaded, LoadFailed
-from appliance.agent.errors import EngineFailed
+from appliance.agent.errors import EngineFailed, EngineQuarantined
 from appliance.agent.runner.child import Child
 from appliance.agent.runner.quarantine import CRASHES, Crash, Quarantine, is_dangerous
 from appliance.agent.types import ModelSpec
@@ -44,6 +45,9 @@ def load_frame(spec: ModelSpec) -> Load:
         threads=spec.threads,
         gpu_layers=spec.gpu_layers,
         max_tps=spec.max_tps,
+        measure_s=spec.measure_s,
+        prefill_tps=spec.prefill_tps,
+        decode_tps=spec.decode_tps,
     )
 
 
@@ -68,13 +72,14 @@ def offer_of(spec: ModelSpec, loaded: Loaded) -> ModelOffer:
 
 @dataclass(slots=True)
 class Model:
-    """`offer` is None while no engine of it is up. Owned by the event loop's thread."""
+    """`offer` is None while no engine is up; `loaded` is what the last one said. Owned by the event loop's thread."""
 
     spec: ModelSpec
     quarantine: Quarantine
     listeners: Listeners
     stuck_s: float
     offer: ModelOffer | None = None
+    loaded: Loaded | None = None
     running: dict[Key, Job] = field(default_factory=dict)
     _child: Child | None = None
     _crashes: list[Crash] = field(default_factory=list)
@@ -173,11 +178,16 @@ class Model:
             await child.end(0.0)
             raise
         if isinstance(said, Loaded):
-            self._child, self.offer = child, offer_of(self.spec, said)
+            self._child, self.offer, self.loaded = child, offer_of(self.spec, said), said
+            if self.spec.measure_s:  # once: an engine that comes back has the same figures
+                self.spec = replace(self.spec, measure_s=0.0, prefill_tps=said.prefill_tps, decode_tps=said.decode_tps)
             return self.offer
         status = await child.end()
         if isinstance(said, LoadFailed):
             raise EngineFailed(said.message, hint=said.hint)
+        if status == -signal.SIGKILL and self.loaded is None:
+            hint = "Most likely the memory ran out: close other programs, or use a smaller model."
+            raise EngineFailed(f"{self.spec.path.name}: its engine was killed while it loaded", hint=hint)
         self._note_crash(f"exit status {status} while loading: {child.last_words()}")
         return None
 
@@ -222,9 +232,9 @@ class Model:
         if is_dangerous(self._crashes):
             self.quarantine.add(self.spec, now=time.time(), last_words=last_words)
 
-    def _quarantined(self) -> EngineFailed:
+    def _quarantined(self) -> EngineQuarantined:
         note = self.quarantine.path(self.spec)
-        return EngineFailed(
+        return EngineQuarantined(
             f"{self.spec.path.name} is quarantined: its engine died {CRASHES} times in a row",
             hint=f"Check the file or update IAMINE, then delete {note} to try again.",
         )

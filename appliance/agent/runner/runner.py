@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance.agent.errors import EngineFailed
+from appliance.agent.engine.protocol import Loaded
+from appliance.agent.errors import EngineStopped
 from appliance.agent.runner.model import Listeners, Model, failed
 from appliance.agent.runner.quarantine import Quarantine
 from appliance.agent.types import ModelSpec
@@ -46,7 +47,7 @@ class Runner:
         offer = await model.load()
         if self._closed:
             await model.close()
-            raise EngineFailed(f"{spec.path.name}: the worker is stopping", hint="Start the worker again.")
+            raise EngineStopped(f"{spec.path.name}: the worker is stopping", hint="Start the worker again.")
         other = self._models.get(spec.file_sha256)
         if other is not None and other.offer is not None:  # somebody else loaded it meanwhile
             await model.close()
@@ -54,6 +55,11 @@ class Runner:
         self._models[spec.file_sha256] = model
         self._changed()
         return offer
+
+    def loaded(self, file_sha256: str) -> Loaded | None:
+        """What the model's engine said when it was ready; None for a model that is not loaded."""
+        model = self._models.get(file_sha256)
+        return model.loaded if model is not None else None
 
     async def unload(self, file_sha256: str) -> None:
         """Lets a model go; its running jobs are given back. Unknown ones are ignored."""

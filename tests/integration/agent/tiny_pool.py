@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from iamine.identity import Identity
 from iamine.ids import SessionId
 from iamine.wire.codec import decode_from_worker, encode
-from iamine.wire.messages import FromWorker, Goodbye, Message
+from iamine.wire.messages import FromWorker, Goodbye, Hello, Message
 from iamine.wire.session import Ended, Heard, Introduced, PoolSession, Reply
 
 Script = Callable[["TinyPool", ServerConnection], Awaitable[None]]
@@ -22,6 +22,8 @@ class TinyPool:
         self.identity = Identity.from_seed(bytes([seed]) * 32)
         self.heard: list[FromWorker] = []
         self.manifests: list[int] = []  # the serial that each hello told
+        self.hellos: list[Hello] = []
+        self.greeted = asyncio.Event()
         self.arrived = asyncio.Event()
         self.connections = 0
         self._scripts = scripts
@@ -77,6 +79,8 @@ class TinyPool:
                     await socket.send(encode(challenge))
                 case Introduced(hello=hello):
                     self.manifests.append(hello.manifest)
+                    self.hellos.append(hello)
+                    self.greeted.set()
                     name = SessionId(f"ses_{self.connections}")
                     welcome = session.welcome(session=name, heartbeat_busy_s=self._busy_s, heartbeat_idle_s=self._idle_s)
                     await socket.send(encode(welcome))

@@ -78,6 +78,10 @@ def test_bench_measures_what_is_at_hand(capsys: pytest.CaptureFixture[str], tmp_
     (mote,) = json.loads(out)["measured"]
     assert (code, mote["model"]) == (0, "mote")
     assert min(mote["decode_tps"], mote["prefill_tps"], mote["expected_tps"], mote["load_s"]) > 0
+    assert not mote["remembered"]
+    code, out, _ = run(capsys, "bench", "--json", "--data-dir", str(tmp_path))
+    (again,) = json.loads(out)["measured"]
+    assert (again["remembered"], again["decode_tps"], again["at"]) == (True, mote["decode_tps"], mote["at"])
     code, out, _ = run(capsys, "bench", "nothing", "--data-dir", str(tmp_path))
     assert code == 1
 

@@ -7,8 +7,9 @@ from fakes.machines import card, made
 
 from appliance.agent.config import ListedModel, Settings
 from appliance.agent.machine import Device, Hardware
-from appliance.agent.plan import ALL_LAYERS, plan
+from appliance.agent.plan import ALL_LAYERS, how, plan
 from appliance.agent.types import ModelFile
+from appliance.agent.verdict import Verdict
 from iamine.ids import ModelId
 from iamine.manifest import File, Model
 
@@ -110,3 +111,42 @@ def test_slots_and_context_can_be_set() -> None:
     assert (fewer.slots, fewer.context_tokens) == (2, 8192)
     short = plan(settings(context_tokens=100_000), machine(), [LARGE]).specs[0]
     assert short.context_tokens == 8192
+
+
+def verdict(of: ModelFile, **told: Any) -> Verdict:
+    return Verdict(model=of.model.id, file_sha256=of.model.file_sha256, at=1.0, **told)
+
+
+SLOW = verdict(LARGE, decode_tps=3.1, expected_tps=8.0)
+
+
+def test_what_was_measured_speaks_against_a_file_that_nobody_asked_for() -> None:
+    known = {LARGE.model.file_sha256: SLOW, SMALL.model.file_sha256: verdict(SMALL, decode_tps=30.0)}
+    found = plan(settings(), machine(), [SMALL, LARGE], known)
+    assert [spec.model for spec in found.specs] == ["small"]
+    said = "; large measured 3.1 tokens/s where 8.0 were expected: using small instead"
+    assert found.reasons[0].endswith(said)
+    asked = plan(settings(model="large"), machine(), [SMALL, LARGE], known)
+    assert [spec.model for spec in asked.specs] == ["large"]
+    alone = plan(settings(), machine(), [LARGE], known)
+    assert ([spec.model for spec in alone.specs], "instead" in alone.reasons[0]) == (["large"], False)
+
+
+def test_when_every_file_has_failed_that_is_said_with_what_to_try() -> None:
+    known = {LARGE.model.file_sha256: verdict(LARGE, failure="no memory")}
+    found = plan(settings(), machine(), [LARGE], known)
+    assert (found.specs, found.problem) == ((), "large did not load here (no memory)")
+    assert "--fresh" in found.hint
+
+
+def test_a_spec_knows_what_is_expected_of_it() -> None:
+    assert plan(settings(), machine(), [LARGE]).specs[0].expected_tps > 0
+
+
+def test_settings_that_change_the_speed_are_told_apart() -> None:
+    with_card = machine(8 * GB, card("A", 24 * GB, 23 * GB))
+    ways = [how(settings(), machine()), how(settings(threads=1), machine()), how(settings(exact=True), machine())]
+    ways += [how(settings(), with_card)]
+    assert ways[0] == "processor, 3 threads"
+    assert len(set(ways)) == 4
+    assert how(settings(gpu=False), with_card) == ways[0]

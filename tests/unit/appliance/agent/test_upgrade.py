@@ -99,6 +99,15 @@ async def test_the_screen_is_told_why_it_serves_what_it_does_and_what_went_wrong
     assert [error.hint for error in errors] == ["h", "set one"]
 
 
+async def test_what_was_measured_too_slow_gives_way_again() -> None:
+    engines, lines = FakeEngines(), list[str]()
+    moving = upgrade(engines, lines)
+    moving.choose = lambda catalog: Plan(specs=(spec("medium" if "+large" in engines.did else "large"),), reasons=("r",))
+    await moving.run()
+    assert engines.did == ["-small", "+large", "-large", "+medium"]
+    assert [each.model for each in moving.loaded] == ["medium"]
+
+
 @pytest.mark.parametrize(
     ("plan", "said"),
     [(Plan(specs=(spec("small"),), reasons=("r",)), "what serves stays"), (Plan(problem="it shrank"), "stays: it shrank")],
