@@ -116,7 +116,10 @@ class World:
         assert self.hub.running == 0, "slots left taken"
         assert self.seen["complete"] <= tally.completed <= self.seen["complete"] + self.seen["left"], "an end counted twice"
         linked = {link.worker for link in self.hub.links()}
-        strangers = [worker.id for worker in self.workers if worker.is_linked and not worker.mute and worker.id not in linked]
+        told = {
+            worker.id for worker in self.workers if worker.pipe is not None and worker.pipe.link.ended
+        }  # a goodbye is on its way
+        strangers = [one.id for one in self.workers if one.is_linked and not one.mute and one.id not in linked | told]
         assert strangers == [], "a live link that the hub has forgotten"
         if self.settling:
             assert linked == {worker.id for worker in self.workers}, "a worker that is not back"
