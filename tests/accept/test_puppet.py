@@ -1,6 +1,8 @@
 """The script's own rules: run them by `pytest tests/accept` in the main environment."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from puppet.rules import answer
 
 from iamine.wire.messages import Grammar
 
+ROOT = Path(__file__).parents[2]
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER: Any = {"type": "function", "function": {"name": "weather", "description": "The weather.", "parameters": CITY}}
 
@@ -63,3 +66,13 @@ def test_it_edits_as_aider_explains() -> None:
     file = ("user", "greeting.py\n```python\nx = 'hello'\n```")
     told = said(explained, file, ("user", 'Replace "hello" by "bye" in greeting.py'))
     assert "<<<<<<< SEARCH\nx = 'hello'\n=======\nx = 'bye'\n>>>>>>> REPLACE" in told
+
+
+def test_it_goes_to_its_pool(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests/accept")])}
+    command = [sys.executable, "-m", "puppet", "http://127.0.0.1:1", str(tmp_path / "puppet")]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.terminate()
+    assert "cannot reach ws://127.0.0.1:1" in said

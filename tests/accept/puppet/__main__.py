@@ -7,10 +7,10 @@ from pathlib import Path
 from random import SystemRandom
 
 import appliance.agent
-from appliance.agent import hardware
 from appliance.agent.app import stop_signals
 from appliance.agent.config import api_base, worker_endpoint
 from appliance.agent.link import Endpoint, Link
+from appliance.agent.probe import probe
 from appliance.agent.worker import Worker
 from iamine.keyfile import load_or_create
 from iamine.paths import private_dir
@@ -20,7 +20,7 @@ FILE = Path(appliance.agent.__file__).parent / "data" / "mote-Q8_0.gguf"
 
 
 async def play(pool: str, data_dir: Path) -> None:
-    worker = Worker(hardware=hardware.probe(), say=lambda line: print(line, file=sys.stderr, flush=True), clock=time.monotonic)
+    worker = Worker(hardware=probe().told(), say=lambda line: print(line, file=sys.stderr, flush=True), clock=time.monotonic)
     endpoint = Endpoint(
         url=worker_endpoint(api_base(pool)), pins=data_dir / "pool.json", name="puppet", agent="iamine-puppet/1"
     )
