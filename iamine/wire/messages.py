@@ -1,4 +1,4 @@
-"""Every message of wire version 1, as tagged frozen structs.
+"""Every message of wire version 1, as tagged frozen structs; the values in them are in values.py, and may be had from here.
 
 Reading is tolerant: an unknown field is ignored, an unknown tag is an error (ADR 0002). Token indices count the
 tokens of the answer from 0, whatever the epoch; a frame counts for (job, epoch, first index) only.
@@ -9,6 +9,20 @@ from typing import Literal
 import msgspec
 
 from iamine.ids import JobId, ModelId, SessionId, WorkerId
+from iamine.wire.values import ChatWork as ChatWork
+from iamine.wire.values import CompletionWork as CompletionWork
+from iamine.wire.values import EmbeddingWork as EmbeddingWork
+from iamine.wire.values import Gpu as Gpu
+from iamine.wire.values import Grammar as Grammar
+from iamine.wire.values import Hardware as Hardware
+from iamine.wire.values import Held as Held
+from iamine.wire.values import ModelOffer as ModelOffer
+from iamine.wire.values import Sampling as Sampling
+from iamine.wire.values import SequenceStep as SequenceStep
+from iamine.wire.values import TokenLogprob as TokenLogprob
+from iamine.wire.values import TopToken as TopToken
+from iamine.wire.values import Value as Value
+from iamine.wire.values import Work as Work
 
 WIRE_VERSION = 1
 MAX_FRAME_BYTES = 8 * 1024 * 1024  # a 256 k token context is about 1 MiB of text; JSON escapes at worst x 6
@@ -23,157 +37,8 @@ SIGNATURE_BYTES = 64
 MARK = "\ufdd0"  # a noncharacter (Unicode 23.7), put before a token of its own that stands for a mark: see Started.marks
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A part of a message."""
-
-
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="t"):
     """A whole frame; its tag is the field `t`."""
-
-
-# ---- values ---------------------------------------------------------------------------------------------------------
-
-
-class Gpu(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """One graphics device as the agent sees it; memory in bytes."""
-
-    name: str
-    backend: str
-    memory_bytes: int
-    memory_free_bytes: int = 0
-
-
-class Hardware(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """What the machine is; memory in bytes."""
-
-    cpu: str
-    cores_physical: int
-    cores_usable: float
-    memory_bytes: int
-    memory_available_bytes: int
-    gpus: tuple[Gpu, ...] = ()
-    os: str = ""
-
-
-class ModelOffer(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """A loaded model: identified by its file's SHA-256 (hex); speeds are measured on this machine, in tokens/s.
-
-    `exact` promises serial = batched = continued for equal seeds (stream.md). `tool_format` and `reasoning_format` name
-    how its text is to be read (iamine.manifest); who does not know a name takes it for "".
-    """
-
-    model: ModelId
-    file_sha256: str
-    template_sha256: str = ""
-    kind: Literal["chat", "completion", "embedding"] = "chat"
-    tool_format: str = ""
-    reasoning_format: str = ""
-    slots: int
-    context_tokens: int
-    vocabulary_tokens: int
-    embedding_dimensions: int = 0
-    prefill_tps: float = 0.0
-    decode_tps: float = 0.0
-    exact: bool = False
-
-
-class Grammar(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """A constraint on the answer: a JSON schema (as JSON text), any JSON object, or GBNF text."""
-
-    kind: Literal["json_schema", "json_object", "gbnf"]
-    text: str = ""
-
-
-class Sampling(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """How tokens are drawn. Token i is drawn with a generator seeded by (seed, i), so a job can go on elsewhere.
-
-    `temperature` 0 is greedy. `top_k` 0, `top_p` 1, `min_p` 0 and penalties 0 (`repeat_penalty` 1) are off.
-    `logprobs` None is off, else the number of alternatives to report (0-20).
-    """
-
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    repeat_penalty: float = 1.0
-    seed: int = 0
-    logit_bias: dict[int, float] = {}
-    max_tokens: int
-    ignore_eos: bool = False
-    stop: tuple[str, ...] = ()
-    logprobs: int | None = None
-    grammar: Grammar | None = None
-
-
-class ChatWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="chat"):
-    """Messages and tools as OpenAI JSON (already validated by the pool); the engine renders the model's template.
-
-    `opening`: what another model said of this answer before it was lost; this one goes on behind it and does not repeat it.
-    `effort`: how much to reason, none to xhigh, "" for as the template has it by itself.
-    """
-
-    messages: msgspec.Raw
-    tools: msgspec.Raw = msgspec.Raw(b"[]")
-    opening: str = ""
-    effort: str = ""
-
-
-class CompletionWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="completion"):
-    """A raw prompt: text, or token ids."""
-
-    prompt: str | tuple[int, ...]
-
-
-class EmbeddingWork(Value, frozen=True, kw_only=True, omit_defaults=True, tag_field="k", tag="embedding"):
-    """Texts (or token ids) to embed, one vector each."""
-
-    inputs: tuple[str | tuple[int, ...], ...]
-
-
-Work = ChatWork | CompletionWork | EmbeddingWork
-
-
-class TopToken(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """One alternative for a token: natural logarithm of its probability before temperature, and its bytes."""
-
-    id: int
-    logprob: float
-    bytes: tuple[int, ...]
-
-
-class TokenLogprob(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """The drawn token's log probability and the best alternatives, best first."""
-
-    id: int
-    logprob: float
-    bytes: tuple[int, ...]
-    top: tuple[TopToken, ...] = ()
-
-
-class SequenceStep(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """What one sequence gained: `ids[j]` is token `index + j` of the answer; `text` is what may be shown by now.
-
-    `text` may lag behind the ids (a character cut in two, a possible stop string) and is never taken back.
-    """
-
-    job: JobId
-    epoch: int
-    index: int
-    ids: tuple[int, ...]
-    text: str = ""
-    logprobs: tuple[TokenLogprob, ...] = ()
-
-
-class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
-    """A job that outlived its link, with frames kept to tell: tokens [`first`, `tokens`) of its answer."""
-
-    job: JobId
-    epoch: int
-    file_sha256: str
-    first: int
-    tokens: int
 
 
 # ---- hello: worker and pool prove their keys to each other ------------------------------------------------------------

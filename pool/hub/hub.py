@@ -7,11 +7,10 @@ import logging
 from collections.abc import Callable
 
 from iamine.identity import Identity
-from iamine.ids import ID_BYTES, JobId, ModelId, WorkerId, session_id
+from iamine.ids import JobId, ModelId, WorkerId
 from iamine.wire.codec import decode_from_worker
 from iamine.wire.errors import OutOfOrder, TooLarge, WireError
 from iamine.wire.messages import (
-    NONCE_BYTES,
     Cancel,
     Drain,
     Embedded,
@@ -29,11 +28,12 @@ from iamine.wire.messages import (
     Started,
     Step,
 )
-from iamine.wire.session import Ended, Heard, Introduced, PoolSession, Reply
+from iamine.wire.session import Ended, Heard, Introduced, Reply
 from pool.errors import AnswerLost, ContextTooLong, DeadlineExceeded, InvalidRequest, PoolError, RateLimited, Unavailable
 from pool.hub.catalogue import Catalogue
 from pool.hub.journal import Journal
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
+from pool.hub.roster import FATAL_S, Roster
 from pool.hub.stream import Stream
 from pool.hub.tally import Tally
 from pool.routing.adoptions import Expected
@@ -87,13 +87,10 @@ class Hub:
         on_hello: Callable[[WorkerId, Hello], None],
         news: tuple[int, ManifestUpdate] | None = None,
     ) -> None:
-        self._identity, self._name = identity, name
         self._scheduler, self._catalogue = scheduler, catalogue
-        self.monotonic, self._wall, self._random_bytes = monotonic, wall, random_bytes
+        self.monotonic, self._wall = monotonic, wall
         self._on_hello = on_hello
-        self._news = news
-        self._newcomers: set[Link] = set()
-        self._links: dict[WorkerId, Link] = {}
+        self._roster = Roster(identity=identity, name=name, random_bytes=random_bytes, news=news)
         self._journals: dict[JobId, Journal] = {}
         self._closed = False
         self.tally = Tally()
@@ -125,12 +122,12 @@ class Hub:
 
     @property
     def workers(self) -> int:
-        return len(self._links)
+        return len(self._roster)
 
     @property
     def resting(self) -> int:
         """Workers that are linked but whose owners keep their machines for themselves."""
-        return sum(link.resting for link in self._links.values())
+        return self._roster.resting
 
     @property
     def queued(self) -> int:
@@ -156,20 +153,18 @@ class Hub:
 
     def agent_of(self, worker: WorkerId) -> str:
         """Which program a welcomed worker runs, as it says."""
-        return self._links[worker].session.agent if worker in self._links else ""
+        link = self._roster.get(worker)
+        return link.session.agent if link else ""
 
     def links(self) -> tuple[Link, ...]:
         """The welcomed workers' links, to look at."""
-        return tuple(self._links.values())
+        return self._roster.links()
 
     # ---- for the workers' socket ------------------------------------------------------------------------------------------
 
     def connect(self, socket: Socket) -> Link:
         """A worker opened a connection."""
-        session = PoolSession(identity=self._identity, nonce=self._random_bytes(NONCE_BYTES), name=self._name)
-        link = Link(socket=socket, session=session, opened_at=self.monotonic(), id=session_id(self._random_bytes(ID_BYTES)))
-        self._newcomers.add(link)
-        return link
+        return self._roster.connect(socket, self.monotonic())
 
     def receive(self, link: Link, frame: bytes | str) -> None:
         """A frame came. What breaks the rules ends this link with a reason, and no other."""
@@ -180,7 +175,7 @@ class Hub:
         except WireError as error:
             self.tally.breaches += 1
             log.warning("worker %s: %s: %s", link.session.worker or "unknown", error.code, error.reason)
-            self._end(link, error.code, error.reason, retry_after_s=-1.0 if error.fatal else 5.0)
+            self._end(link, error.code, error.reason, retry_after_s=FATAL_S if error.fatal else 5.0)
 
     def disconnected(self, link: Link) -> None:
         """The connection is gone."""
@@ -190,15 +185,14 @@ class Hub:
     def tick(self) -> None:
         """To be called a few times a second."""
         now = self.monotonic()
-        for link in [link for link in self._newcomers if now - link.opened_at > HELLO_LIMIT_S]:
+        for link in self._roster.late(now):
             self._end(link, "timeout", f"no hello within {HELLO_LIMIT_S:g} s", retry_after_s=5.0)
         self._perform(self._scheduler.on_tick(now))
 
     def close(self) -> None:
         """The pool stops: tell workers to come back, and readers that it is over."""
         self._closed = True
-        for link in [*self._newcomers, *self._links.values()]:
-            link.end("pool_stopping", "the pool is shutting down", retry_after_s=1.0)
+        self._roster.close()
         for journal in list(self._journals.values()):
             journal.stream.fail(Unavailable("the pool is shutting down", hint="ask again in a few seconds"))
         self._journals.clear()
@@ -218,23 +212,11 @@ class Hub:
 
     def _introduced(self, link: Link, worker: WorkerId, hello: Hello) -> None:
         """One key, one live session: the newest one fences the one before."""
-        older = self._links.get(worker)
+        older = self._roster.get(worker)
         if older is not None:
-            self._end(older, "superseded", "another session with this worker's key has begun", retry_after_s=-1.0)
-        link.name, link.hardware = hello.name, hello.hardware
-        link.offer(hello.models)
-        patience = self._scheduler.patience
-        link.send(
-            link.session.welcome(session=link.id, heartbeat_busy_s=patience.beat_busy_s, heartbeat_idle_s=patience.beat_idle_s)
-        )
-        if self._news and 0 < hello.manifest < self._news[0]:
-            link.send(self._news[1])
-        self._newcomers.discard(link)
-        self._links[worker] = link
+            self._end(older, "superseded", "another session with this worker's key has begun", retry_after_s=FATAL_S)
+        self._roster.welcome(link, worker, hello, self._scheduler.patience)
         self._catalogue.offered(worker, hello.models, self.monotonic())
-        log.info(
-            "worker %s (%s) joined with %s", worker, hello.name, ", ".join(offer.model for offer in hello.models) or "no model"
-        )
         self._on_hello(worker, hello)
         self._perform(self._scheduler.on_worker(worker, hello.models, self.monotonic(), hello.holding))
 
@@ -344,9 +326,9 @@ class Hub:
                 case Send():
                     self._send(effect)
                 case CancelAt(worker=worker, job=job, epoch=epoch):
-                    self._tell(worker, Cancel(job=job, epoch=epoch))
+                    self._roster.tell(worker, Cancel(job=job, epoch=epoch))
                 case Continue(worker=worker, job=job, epoch=epoch, index=index):
-                    self._tell(worker, Resume(job=job, epoch=epoch, index=index))
+                    self._roster.tell(worker, Resume(job=job, epoch=epoch, index=index))
                 case Wait(job=job, queued=queued):
                     if job in self._journals:
                         self._journals[job].stream.put(queued)
@@ -357,17 +339,15 @@ class Hub:
                 case Evict(worker=worker, code=code, reason=reason):
                     self.tally.evictions += 1
                     log.warning("worker %s: %s: %s", worker, code, reason)
-                    if worker in self._links:
-                        self._end(self._links[worker], code, reason, retry_after_s=1.0)
+                    link = self._roster.get(worker)
+                    if link is not None:
+                        self._end(link, code, reason, retry_after_s=1.0)
                 case Inform(standing=one):
-                    self._tell(one.worker, Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text))
-
-    def _tell(self, worker: WorkerId, message: Cancel | Resume | Standing) -> None:
-        if worker in self._links:
-            self._links[worker].send(message)
+                    told = Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text)
+                    self._roster.tell(one.worker, told)
 
     def _send(self, send: Send) -> None:
-        journal, link = self._journals.get(send.job), self._links.get(send.worker)
+        journal, link = self._journals.get(send.job), self._roster.get(send.worker)
         if journal is None or link is None:
             return
         if send.epoch > 1:
@@ -389,10 +369,7 @@ class Hub:
 
     def _forget(self, link: Link) -> None:
         """Whatever the link held goes on elsewhere. A fenced link holds nothing any more."""
-        self._newcomers.discard(link)
-        worker = link.session.worker
-        if worker is not None and self._links.get(worker) is link:
-            del self._links[worker]
+        worker = self._roster.forget(link)
+        if worker is not None:
             self._catalogue.gone(worker, self.monotonic())
-            log.info("worker %s is gone", worker)
             self._perform(self._scheduler.on_worker_gone(worker, self.monotonic()))

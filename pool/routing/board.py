@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
+from iamine.wire.messages import ModelOffer
 from pool.routing.adoptions import Holder
 from pool.routing.choose import Ask
 from pool.routing.counters import Counters
@@ -101,6 +102,11 @@ class Board:
         """What is to be told to those who wait: to the first of each queue every second, to the rest in turns."""
         told = self.places.news(self.queues, self.counters.turn, now)
         return [(job, Queued(position=position, estimate_s=self._estimate(model, position))) for model, job, position in told]
+
+    def offer_of(self, record: JobRecord) -> ModelOffer | None:
+        """What the worker that has the job offers for its file."""
+        state = self.fleet.get(record.worker) if record.worker else None
+        return state.offers.get(record.file_sha256) if state else None
 
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait; None when nobody can serve it or nobody can tell."""

@@ -6,14 +6,15 @@ order (`Counts`); what comes from a worker that was given up is `Stale`; an assi
 """
 
 from iamine.ids import JobId, ModelId, WorkerId
-from iamine.wire.messages import EmbeddingWork, Failed, Held, ModelOffer
+from iamine.wire.messages import Failed, Held, ModelOffer
 from pool.routing.adoptions import UNTOLD_EPOCHS, Adoptions, Expected, Holder
 from pool.routing.board import Board, JobRecord
 from pool.routing.counters import Counters
 from pool.routing.deficit import Ageing
-from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Continue, Effect, Evict, Inform, Verdict, Wait
+from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Continue, Effect, Inform, Verdict, Wait
 from pool.routing.fleet import Fleet, WorkerState
 from pool.routing.history import LOSSES, History, Loss
+from pool.routing.lateness import Lateness
 from pool.routing.lifecycle import JobState, JobStep
 from pool.routing.patience import Patience
 from pool.routing.standing import Standings
@@ -29,7 +30,7 @@ class Scheduler:
         self._board = Board()
         self._standings = Standings()
         self._adoptions = Adoptions()
-        self._ticked_at: float | None = None
+        self._lateness = Lateness(self._board, self.patience)
         self._ageing = Ageing()
 
     # ---- to look at, not to act on ------------------------------------------------------------------------------------
@@ -234,14 +235,8 @@ class Scheduler:
         return COUNTS, [*effects, *self._fill_worker(worker, now)]
 
     def on_tick(self, now: float) -> list[Effect]:
-        """Time passes: silent workers, stalled jobs, deadlines, and news for those who wait.
-
-        A tick that comes late means that this process slept: nobody is blamed for that time.
-        """
-        gap_s = 0.0 if self._ticked_at is None else now - self._ticked_at
-        self._ticked_at = now
-        if gap_s > self.patience.late_tick_s:
-            self._forgive(gap_s)
+        """Time passes: silent workers, stalled jobs, deadlines, and news for those who wait."""
+        self._lateness.ticked(now)
         effects: list[Effect] = []
         for holder in self._adoptions.overdue(now):
             effects += self._give_up(holder, now)
@@ -335,29 +330,15 @@ class Scheduler:
 
     def _overflowed(self, record: JobRecord, failed: Failed, now: float) -> list[Effect]:
         """Only a worker with more context can help; if nobody offers more, the request is too long."""
-        offer = self._offer_of(record)
+        offer = self._board.offer_of(record)
         record.least_context = (offer.context_tokens if offer else 0) + 1
         if all(other.context_tokens < record.least_context for other in self.offering(record.order.model)):
             return [e for e in self._board.refuse(record, "context_overflow", failed.message, now) if not _cancels(e)]
         return self._lose(record, now, "context too small", blame=False, told=True)
 
-    def _offer_of(self, record: JobRecord) -> ModelOffer | None:
-        state = self._board.fleet.get(record.worker) if record.worker else None
-        return state.offers.get(record.file_sha256) if state else None
-
-    def _forgive(self, gap_s: float) -> None:
-        for state in self._board.fleet:
-            state.heard_at += gap_s
-        for record in self._board.jobs.values():
-            record.progressed_at += gap_s
-
     def _silence(self, state: WorkerState, now: float) -> list[Effect]:
-        limit_s = self.patience.busy_silence_s if state.running else self.patience.idle_silence_s
-        silent_s = now - max(state.heard_at, state.busy_since)
-        if silent_s <= limit_s:
-            return []
-        gone = Evict(worker=state.worker, code="silent", reason=f"nothing heard for {silent_s:.1f} s (limit {limit_s:g} s)")
-        return [gone, *self.on_worker_gone(state.worker, now, "silent")]
+        gone = self._lateness.silent(state, now)
+        return [] if gone is None else [gone, *self.on_worker_gone(state.worker, now, "silent")]
 
     def _overdue(self, record: JobRecord, now: float) -> list[Effect]:
         if record.state is JobState.QUEUED:
@@ -365,18 +346,7 @@ class Scheduler:
                 return []
             message = f"no worker could serve {record.order.model} before the deadline"
             return self._board.refuse(record, "deadline", message, now)
-        if now - record.progressed_at <= self._stall_limit_s(record):
-            return []
-        return self._lose(record, now, "stalled")
-
-    def _stall_limit_s(self, record: JobRecord) -> float:
-        """Three times the worker's own step time, at least `stall_s`; vectors come all at once, so they may take long."""
-        if isinstance(record.order.work, EmbeddingWork):
-            return self.patience.embedding_s
-        state = self._board.fleet.get(record.worker) if record.worker else None
-        offer = self._offer_of(record)
-        own_s = max(state.step_s if state else 0.0, 1 / offer.decode_tps if offer and offer.decode_tps else 0.0)
-        return max(self.patience.stall_s, self.patience.stall_steps * own_s)
+        return self._lose(record, now, "stalled") if self._lateness.stalled(record, now) else []
 
     def _news(self, now: float) -> list[Effect]:
         """For clients that wait and for workers that do; and deficits grow old."""

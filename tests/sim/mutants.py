@@ -22,7 +22,8 @@ SIMULATION = ("tests/sim/many.py", "100", "--stop-early", "--processes", "1")
 DISPATCH = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/unit/pool/dispatch")
 LIMIT_S = 240.0
 NO_PROGRAM = ("NameError", "SyntaxError", "ImportError", "AttributeError")  # that proves nothing
-SCHEDULER, BOARD = "pool/routing/scheduler.py", "pool/routing/board.py"
+SCHEDULER, BOARD, LATENESS = "pool/routing/scheduler.py", "pool/routing/board.py", "pool/routing/lateness.py"
+ROSTER = "pool/hub/roster.py"
 HUB, JOURNAL, RECORD = "pool/hub/hub.py", "pool/hub/journal.py", "pool/dispatch/record.py"
 
 
@@ -65,13 +66,13 @@ MUTANTS = (
     Mutant("a job goes on at another file", Edit(BOARD, "if not record.tokens:\n            record.file_sha256", "if True:\n            record.file_sha256")),
     Mutant("whoever began a job gets all the credit", Edit(JOURNAL, "if not self.givers or self.givers[-1][0] != worker:", "if not self.givers:")),
     Mutant("a job is charged twice", Edit(RECORD, "if self._finish is None:", "if True:"), DISPATCH),
-    Mutant("a stalled job waits for ever", Edit(SCHEDULER, "if now - record.progressed_at <= self._stall_limit_s(record):", "if True:")),
+    Mutant("a stalled job waits for ever", Edit(LATENESS, "return now - record.progressed_at > self._limit_s(record)", "return False")),
     Mutant("tokens are no progress", Edit(SCHEDULER, "record.progressed_at = now\n        record.losses.clear()", "record.losses.clear()")),
     Mutant("reading a prompt is no progress", Edit(HUB, "self._scheduler.on_progress(worker, message.job, message.epoch, now)", "self._scheduler.on_progress(worker, message.job, -1, now)")),
     Mutant("losses are counted in spite of progress", Edit(SCHEDULER, "record.losses.clear()", "pass")),
     Mutant("lost links are counted in spite of progress", Edit(SCHEDULER, "record.links_lost = 0", "pass")),
     Mutant("a machine that goes is the job's fault", Edit(SCHEDULER, "if record.links_lost >= self.patience.fruitless_links:", "if record.links_lost >= 2:")),
-    Mutant("a silent worker is kept", Edit(SCHEDULER, "if silent_s <= limit_s:", "if True:")),
+    Mutant("a silent worker is kept", Edit(LATENESS, "if silent_s <= limit_s:", "if True:")),
     Mutant("a deadline never comes", Edit(SCHEDULER, "if now <= record.deadline_s:", "if True:")),
     Mutant("a worker at rest gets jobs", Edit(SCHEDULER, "state.ready = ready", "pass")),
     Mutant("a draining worker gets jobs", Edit(SCHEDULER, "state.draining = True", "pass")),
@@ -81,7 +82,7 @@ MUTANTS = (
     Mutant("a client that leaves frees no slot", Edit(HUB, "self._perform(self._scheduler.on_cancel(job, self.monotonic()))", "pass")),
     Mutant("a slot is never free again", Edit(BOARD, "not self.fleet.release(worker, record.order.job)", "not self.fleet.get(worker)")),
     Mutant("one key may have two sessions", Edit(HUB, "if older is not None:", "if False:")),
-    Mutant("an old link's end ends the new one", Edit(HUB, "self._links.get(worker) is link", "worker in self._links")),
+    Mutant("an old link's end ends the new one", Edit(ROSTER, "worker is None or self._links.get(worker) is not link", "worker not in self._links")),
 )  # fmt: skip
 
 
