@@ -16,7 +16,7 @@ FATAL_S = -1.0  # a goodbye with this says: do not come back like this
 
 
 class Roster:
-    """The links. `random_bytes` draws nonces and ids; `news` is the pool's manifest, by its serial: for who has an older one."""
+    """The links. `random_bytes` draws nonces and ids; `news` is the pool's manifest by its serial, for who has an older one."""
 
     def __init__(
         self,

@@ -123,7 +123,7 @@ async def test_an_answer_comes_through_with_its_worker_named(hub: Hub, greeted: 
 def test_a_worker_with_an_older_manifest_is_sent_the_pools(hub: Hub, held: int, sent: int) -> None:
     """0 is a worker that knows no such message."""
     news = ManifestUpdate(text="t", signature="s")
-    hub._news = (7, news)
+    hub._roster._news = (7, news)
     worker = FakeWorker(hub).knock()
     worker.say(msgspec.structs.replace(worker.hello(), manifest=held))
     assert worker.work == [news] * sent
