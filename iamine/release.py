@@ -27,8 +27,8 @@ FILE_NAME = "manifest.json"  # in the data folder: a newer manifest that a pool 
 SIGNATURE_NAME = "models.toml.sig"
 _WHAT = b"iamine manifest v1\0"  # a signature for this purpose only
 RELEASE_KEYS: tuple[str, ...] = (
-    "d51515881ba219b8edfd5e39a9b249c8c5825903f33f03e0303d24a764d8ef77",
-    "23f18c9e66817b9b70b5c9343ab74ffc3cb3cc65c249fc416f3c3ae6ca17a48c",
+    "03569749fbcc0ef09a84fb44ed59edea87478cdb016f3d62776f427070cb6c13",
+    "f85998103231c31bd940aaa9248e609f63308207350bbcdc390bc1cdb3747458",
 )
 
 
