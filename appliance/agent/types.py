@@ -50,7 +50,8 @@ class ModelFile:
 class Snapshot:
     """What the worker is right now, as the link tells it to the pool; `load` is running jobs per slot.
 
-    `resting`: its owner keeps the machine for himself.
+    `resting`: its owner keeps the machine for himself. `moving_to`: the model that it will serve soon, with so much work in
+    virtual tokens a second.
     """
 
     hardware: Hardware
@@ -60,6 +61,8 @@ class Snapshot:
     load: float
     holding: tuple[Held, ...] = ()
     resting: bool = False
+    moving_to: ModelId | None = None
+    moving_tps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +121,6 @@ class Status:
     resting: str = ""
     slots: tuple[Slot, ...] = ()
     last_failure: str = ""
+    claim_code: str = ""  # by which an account takes this worker as its own; "" while the pool gives none
+    owner: str = ""  # the account that has taken it
+    course: str = ""  # what it made of what the pool lacks

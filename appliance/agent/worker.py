@@ -6,13 +6,15 @@ from typing import Literal, Protocol
 import msgspec
 
 from appliance.agent.held import Holds
+from appliance.agent.regard import Regard
 from appliance.agent.slots import Slots
 from appliance.agent.throughput import Throughput
 from appliance.agent.types import Linked, LinkState, Snapshot, Status, Unlinked
 from iamine.ids import JobId, ModelId
 from iamine.wire.messages import (
-    MAX_MODELS,
     Cancel,
+    Claim,
+    Demand,
     Drain,
     Embedded,
     EngineOut,
@@ -30,6 +32,7 @@ from iamine.wire.messages import (
     Standing,
     Started,
     Step,
+    ToWorker,
 )
 
 
@@ -67,7 +70,7 @@ class Channel(Protocol):
 class Worker:
     """Owns the list of jobs that this machine runs for its pool. `clock` gives monotonic seconds; `say` takes a line.
 
-    `renew` keeps a manifest that the pool sent and says in a line what came of it.
+    `renew` keeps a manifest that the pool sent and says in a line what came of it; `lacks` is told what the pool lacks.
     """
 
     def __init__(
@@ -77,20 +80,23 @@ class Worker:
         say: Callable[[str], None],
         clock: Callable[[], float],
         renew: Callable[[ManifestUpdate], str] = lambda news: "a newer list of models is passed over",
+        lacks: Callable[[Demand], None] = lambda demand: None,
     ) -> None:
         self._hardware = hardware
         self._say = say
         self._clock = clock
-        self._renew = renew
+        self._renew, self._lacks = renew, lacks
         self._engines: Engines | None = None
         self._channel: Channel | None = None
         self._jobs: set[tuple[JobId, int]] = set()
         self._holds = Holds()
         self._link: LinkState | None = None
         self._pool_drains = False
-        self._standings: dict[ModelId, Standing] = {}
         self._leaving = False
         self._resting = ""
+        self._moving: ModelId | None = None
+        self._moving_tps, self._course = 0.0, ""
+        self._regard = Regard()
         self._throughput = Throughput()
         self._slots = Slots()
         self._last_failure = ""
@@ -116,6 +122,18 @@ class Worker:
         self._resting = ""
         self._changed()
 
+    def move(self, model: ModelId, work_tps: float) -> None:
+        """Another model is to be served soon: take no new job; those that run end here, and the pool counts on it."""
+        self._moving, self._moving_tps = model, work_tps
+        self._changed()
+
+    def settle(self, course: str) -> None:
+        """Take jobs again; `course` is what was made of what the pool lacks, in words."""
+        self._course = course
+        if self._moving:
+            self._moving, self._moving_tps = None, 0.0
+            self._changed()
+
     # ---- what the link asks ------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
@@ -123,7 +141,8 @@ class Worker:
         offers = self._engines.offers if self._engines else ()
         slots = sum(offer.slots for offer in offers)
         running = len(self._jobs)
-        ready = bool(self._engines and self._engines.ready and not self._leaving and not self._resting)
+        idle = self._leaving or self._resting or self._moving
+        ready = bool(self._engines and self._engines.ready and not idle)
         load = running / slots if slots else 0.0
         return Snapshot(
             hardware=self._hardware,
@@ -133,9 +152,11 @@ class Worker:
             load=round(load, 3),
             resting=bool(self._resting),
             holding=self._holds.told(),
+            moving_to=self._moving,
+            moving_tps=self._moving_tps,
         )
 
-    def heard(self, message: Job | Cancel | Resume | Drain | Standing | ManifestUpdate) -> None:
+    def heard(self, message: ToWorker) -> None:
         """A message of the pool."""
         match message:
             case Job():
@@ -150,7 +171,11 @@ class Worker:
                 self._pool_drains = True
                 self._say(f"the pool drains this worker{': ' + message.reason if message.reason else ''}")
             case Standing():
-                self._stands(message)
+                self._aloud(self._regard.stands(message))
+            case Claim():
+                self._aloud(self._regard.claimed(message, self._clock()))
+            case Demand():
+                self._lacks(message)
 
     def linked(self, state: LinkState) -> None:
         """The link changed. When it is lost the running jobs are stopped, for the pool goes on with them elsewhere; but
@@ -160,7 +185,7 @@ class Worker:
         match state:
             case Linked():
                 self._pool_drains = False
-                self._standings.clear()
+                self._regard.linked()
                 self._holds.linked(self._clock())
                 self._say(f"linked to {state.pool or 'the pool'} ({state.fingerprint}) as {state.worker}")
             case Unlinked():
@@ -210,17 +235,20 @@ class Worker:
             tokens=self._tokens,
             rate_tps=self._throughput.rate_tps,
             draining=self._leaving or self._pool_drains,
-            standing="" if self._jobs else "; ".join(standing_line(one) for one in self._standings.values()),
+            standing="" if self._jobs else self._regard.standing(),
             resting=self._resting,
             slots=self._slots.told(self._jobs),
             last_failure=self._last_failure,
+            claim_code=self._regard.code(self._clock()) if isinstance(self._link, Linked) else "",
+            owner=self._regard.owner,
+            course=self._course,
         )
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
 
     def _take(self, job: Job) -> None:
         """Run a job, or say at once why not."""
-        if self._leaving or self._pool_drains or self._resting:
+        if self._leaving or self._pool_drains or self._resting or self._moving:
             self._refuse(job, "draining", "this worker takes no new jobs")
         elif self._engines is None or (model := self._engines_model(job)) is None:
             self._refuse(job, "model_missing", "this worker has not loaded that model file")
@@ -237,14 +265,6 @@ class Worker:
         """The loaded model that the job is for."""
         offers = self._engines.offers if self._engines else ()
         return next((offer.model for offer in offers if offer.file_sha256 == job.file_sha256), None)
-
-    def _stands(self, standing: Standing) -> None:
-        """Why no job comes; said aloud only where the volunteer can do something about it."""
-        before = self._standings.get(standing.model)
-        if len(self._standings) < MAX_MODELS or before is not None:
-            self._standings[standing.model] = standing
-        if standing.reason == "slow" and (before is None or before.reason != "slow"):
-            self._say(standing_line(standing))
 
     def _refuse(self, job: Job, code: Literal["draining", "model_missing"], message: str) -> None:
         self._send(Failed(job=job.job, epoch=job.epoch, code=code, message=message, retryable=True))
@@ -332,6 +352,10 @@ class Worker:
         if not waits or isinstance(frame, Failed):
             self._holds.drop(key)
 
+    def _aloud(self, line: str) -> None:
+        if line:
+            self._say(line)
+
     def _send(self, message: FromWorker) -> None:
         if self._channel:
             self._channel.send(message)
@@ -339,10 +363,3 @@ class Worker:
     def _changed(self) -> None:
         if self._channel:
             self._channel.changed()
-
-
-def standing_line(standing: Standing) -> str:
-    """Why no job comes, in the pool's words, and what the worker is owed."""
-    what = standing.text[:200] or f"no job for {standing.model} ({standing.reason[:40]})"
-    owed = f" (owed {standing.deficit_s:.0f} s of work)" if standing.deficit_s >= 1 else ""
-    return f"{what}{owed}"

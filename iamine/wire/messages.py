@@ -16,9 +16,11 @@ from iamine.wire.values import Gpu as Gpu
 from iamine.wire.values import Grammar as Grammar
 from iamine.wire.values import Hardware as Hardware
 from iamine.wire.values import Held as Held
+from iamine.wire.values import ModelDemand as ModelDemand
 from iamine.wire.values import ModelOffer as ModelOffer
 from iamine.wire.values import Sampling as Sampling
 from iamine.wire.values import SequenceStep as SequenceStep
+from iamine.wire.values import TierDemand as TierDemand
 from iamine.wire.values import TokenLogprob as TokenLogprob
 from iamine.wire.values import TopToken as TopToken
 from iamine.wire.values import Value as Value
@@ -31,6 +33,7 @@ MAX_SLOTS = 1024
 MAX_HELD = 4096
 MAX_STEP_SEQUENCES = MAX_SLOTS
 MAX_STEP_TOKENS = 4096  # tokens of one sequence in one frame (coalesced steps)
+DEMAND_VERSION = 1
 NONCE_BYTES = 32
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -67,7 +70,8 @@ class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello")
     """Worker -> pool: its key, its signature over both nonces and the pool's key, and what it offers.
 
     `holding`: jobs of an earlier link that it has not given up; a Resume or a Cancel follows for each, sooner or later.
-    `manifest` is the serial of the manifest that it goes by; 0: it does not take another.
+    `manifest` is the serial of the manifest that it goes by; 0: it does not take another. `speaks`: tags of messages that
+    came later than version 1 and that it understands (LATER); others would end its link.
     """
 
     worker_key: bytes
@@ -77,6 +81,7 @@ class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello")
     name: str = ""
     holding: tuple[Held, ...] = ()
     manifest: int = 0
+    speaks: tuple[str, ...] = ()
 
 
 class Welcome(Message, frozen=True, kw_only=True, omit_defaults=True, tag="welcome"):
@@ -93,6 +98,31 @@ class ManifestUpdate(Message, frozen=True, kw_only=True, omit_defaults=True, tag
 
     text: str
     signature: str
+
+
+class Claim(Message, frozen=True, kw_only=True, omit_defaults=True, tag="claim"):
+    """Pool -> worker, to one that speaks it: whose it is (`owner`, an account's name), or the code to take it by.
+
+    The code is for a person to type or scan at the pool; it counts for `valid_s` seconds, and a new one comes before that.
+    """
+
+    code: str = ""
+    valid_s: float = 0.0
+    owner: str = ""
+
+
+class Demand(Message, frozen=True, kw_only=True, omit_defaults=True, tag="demand"):
+    """Pool -> worker, to one that speaks it, when it changes: what the pool lacks. What to do about it the worker decides.
+
+    `version` is that of the figures' meaning: who does not know it passes the message over. `stay`: this worker is not to leave
+    what it serves, for somebody waits for it and nobody else is there.
+    """
+
+    serial: int
+    version: int = DEMAND_VERSION
+    models: tuple[ModelDemand, ...] = ()
+    tiers: tuple[TierDemand, ...] = ()
+    stay: bool = False
 
 
 class Goodbye(Message, frozen=True, kw_only=True, omit_defaults=True, tag="goodbye"):
@@ -238,12 +268,15 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hea
     """Worker -> pool: alive. `running` jobs now, and whether the engine can take work.
 
     `resting`: the machine's owner keeps it for himself (a pause, or its hours); the worker stays linked to come back at once.
+    `moving_to`: the model that it will serve soon instead of what it serves, with so much work (virtual tokens a second).
     """
 
     running: int
     ready: bool = True
     load: float = 0.0
     resting: bool = False
+    moving_to: ModelId = ModelId("")
+    moving_tps: float = 0.0
 
 
 class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models"):
@@ -253,6 +286,8 @@ class Models(Message, frozen=True, kw_only=True, omit_defaults=True, tag="models
 
 
 FromWorker = Knock | Hello | Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain | Goodbye
-FromPool = Challenge | Welcome | Job | Cancel | Resume | Drain | Standing | ManifestUpdate | Goodbye
+ToWorker = Job | Cancel | Resume | Drain | Standing | ManifestUpdate | Claim | Demand  # on an open link
+FromPool = Challenge | Welcome | ToWorker | Goodbye
+LATER = ("claim", "demand")  # what this side understands beyond what every version 1 does
 EngineIn = Job | Cancel
 EngineOut = Started | Progress | Step | Finished | Embedded | Failed

@@ -15,9 +15,12 @@ from iamine.identity import Identity, fingerprint, verify
 from iamine.ids import SessionId, WorkerId, worker_id
 from iamine.wire.errors import BadSignature, OutOfOrder, UnknownVersion, WireError
 from iamine.wire.messages import (
+    LATER,
     WIRE_VERSION,
     Cancel,
     Challenge,
+    Claim,
+    Demand,
     Drain,
     Embedded,
     Failed,
@@ -39,6 +42,7 @@ from iamine.wire.messages import (
     Standing,
     Started,
     Step,
+    ToWorker,
     Welcome,
 )
 
@@ -80,7 +84,7 @@ class Accepted:
 class Working:
     """Worker's end: something to do."""
 
-    message: Job | Cancel | Resume | Drain | Standing | ManifestUpdate
+    message: ToWorker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +165,7 @@ class WorkerSession:
             name=name,
             holding=holding,
             manifest=manifest,
+            speaks=LATER,
         )
 
     def receive(self, message: FromPool) -> Challenged | Accepted | Working | Ended:
@@ -181,7 +186,7 @@ class WorkerSession:
                     heartbeat_busy_s=message.heartbeat_busy_s,
                     heartbeat_idle_s=message.heartbeat_idle_s,
                 )
-            case Job() | Cancel() | Resume() | Drain() | Standing() | ManifestUpdate():
+            case Job() | Cancel() | Resume() | Drain() | Standing() | ManifestUpdate() | Claim() | Demand():
                 self._expect(State.OPEN, type(message).__name__.lower())
                 return Working(message=message)
 

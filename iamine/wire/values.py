@@ -143,6 +143,35 @@ class SequenceStep(Value, frozen=True, kw_only=True, omit_defaults=True):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
+class ModelDemand(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What is wanted of one model. Work is in virtual tokens a second (iamine.work), of late.
+
+    `wanted_tps`: asked for; `offered_tps`: what its workers can give, those on their way to it included; `lack_tps`: what has
+    been missing for a while. `worth` is what a virtual token of it counts beside others'. `waiting` requests wait for a slot.
+    `come`: the part (0 to 1) of those who could come that is asked to; `go`: the part of its workers that may leave.
+    """
+
+    model: ModelId
+    tier: str = ""
+    wanted_tps: float = 0.0
+    offered_tps: float = 0.0
+    lack_tps: float = 0.0
+    worth: float = 1.0
+    waiting: int = 0
+    workers: int = 0
+    come: float = 0.0
+    go: float = 0.0
+
+
+class TierDemand(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What was asked of a tier and answered below it, or not at all, and that no model of it has room for now."""
+
+    tier: str
+    lack_tps: float = 0.0
+    worth: float = 1.0
+    come: float = 0.0
+
+
 class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A job that outlived its link, with frames kept to tell: tokens [`first`, `tokens`) of its answer."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import ModelOffer
+from iamine.work import USUAL_OUTPUT_TOKENS, cost
 from pool.routing.adoptions import Holder
 from pool.routing.choose import Ask
 from pool.routing.counters import Counters
@@ -17,7 +18,6 @@ from pool.routing.lifecycle import JobState, JobStep, step
 from pool.routing.places import Places
 from pool.routing.prefix import Mark, marks
 from pool.routing.queue import FairQueue
-from pool.routing.speeds import USUAL_OUTPUT_TOKENS, cost
 from pool.routing.types import JobOrder, Queued
 
 

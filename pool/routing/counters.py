@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 
 from iamine.ids import AccountId
-from pool.routing.speeds import USUAL_OUTPUT_TOKENS, USUAL_PROMPT_TOKENS, cost
+from iamine.work import USUAL_OUTPUT_TOKENS, USUAL_PROMPT_TOKENS, cost
 
 LEAST_SHARE, MOST_SHARE = 0.5, 8.0
 TURN = cost(USUAL_PROMPT_TOKENS, USUAL_OUTPUT_TOKENS)

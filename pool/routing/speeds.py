@@ -4,11 +4,9 @@ import math
 from typing import NamedTuple
 
 from iamine.wire.messages import ModelOffer
+from iamine.work import USUAL_OUTPUT_TOKENS, capacity_tps
 
 UNMEASURED_TPS = 10.0  # a worker that has not measured itself yet is taken for a slow one, so it must prove itself
-USUAL_PROMPT_TOKENS = 256
-USUAL_OUTPUT_TOKENS = 256  # for estimates only, when a client asks for as much as there is room for
-OUTPUT_COST = 2.0  # of a written token in virtual tokens, a read one being 1 (VTC, OSDI 2024)
 WRITE_CLASSES = 4  # to a doubling of the decode speed: 19 % each, within the 25 % of the band
 READ_CLASSES = 2  # to a doubling of the prefill speed
 
@@ -62,15 +60,9 @@ def capacity(offer: ModelOffer) -> float:
     prefill_tps, decode_tps = offer.prefill_tps or UNMEASURED_TPS, offer.decode_tps or UNMEASURED_TPS
     if offer.kind == "embedding":
         return prefill_tps * math.sqrt(offer.slots)
-    seconds = USUAL_PROMPT_TOKENS / prefill_tps + USUAL_OUTPUT_TOKENS / decode_tps
-    return cost(USUAL_PROMPT_TOKENS, USUAL_OUTPUT_TOKENS) / seconds * math.sqrt(offer.slots)
+    return capacity_tps(prefill_tps=prefill_tps, decode_tps=decode_tps, slots=offer.slots)
 
 
 def jobs_per_s(offer: ModelOffer) -> float:
     """Usual answers a second from all slots; 0 of a worker that has not measured itself."""
     return math.sqrt(offer.slots) * offer.decode_tps / USUAL_OUTPUT_TOKENS
-
-
-def cost(read_tokens: int, written_tokens: int) -> float:
-    """What so many uncached prompt tokens and written tokens cost, in virtual tokens."""
-    return read_tokens + OUTPUT_COST * written_tokens

@@ -6,19 +6,14 @@ from iamine.identity import Identity
 from iamine.ids import ModelId
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.messages import (
-    Cancel,
-    Drain,
     FromPool,
     Goodbye,
     Hardware,
     Held,
     Hello,
-    Job,
-    ManifestUpdate,
     Message,
     ModelOffer,
-    Resume,
-    Standing,
+    ToWorker,
 )
 from iamine.wire.session import Ended, WorkerSession, Working
 from pool.hub import Hub, Link
@@ -64,7 +59,7 @@ class FakeWorker:
         self.session = WorkerSession(identity=self.identity, pinned_pool_key=None, nonce=bytes(32), agent="fake")
         self.socket = ListSocket()
         self.link: Link = hub.connect(self.socket)
-        self.work: list[Job | Cancel | Resume | Drain | Standing | ManifestUpdate] = []
+        self.work: list[ToWorker] = []
         self.goodbye: Goodbye | None = None
 
     def say(self, message: Message) -> None:

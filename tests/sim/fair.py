@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import CompletionWork, ModelOffer, Sampling
+from iamine.work import USUAL_OUTPUT_TOKENS, cost
 from pool.routing.choose import band_s
 from pool.routing.effects import COUNTS, CancelAt, Effect, Evict, Refuse, Send
 from pool.routing.patience import Patience
 from pool.routing.scheduler import Scheduler
-from pool.routing.speeds import USUAL_OUTPUT_TOKENS, capacity, cost, expected_wait_s, pace
+from pool.routing.speeds import capacity, expected_wait_s, pace
 from pool.routing.types import JobOrder
 
 M = ModelId("m")

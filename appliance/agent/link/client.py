@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from msgspec import structs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
@@ -25,15 +26,11 @@ from iamine.wire.errors import WireError
 from iamine.wire.messages import (
     MAX_FRAME_BYTES,
     NONCE_BYTES,
-    Cancel,
     Drain,
     FromWorker,
     Goodbye,
     Heartbeat,
-    Job,
-    ManifestUpdate,
-    Resume,
-    Standing,
+    ToWorker,
 )
 from iamine.wire.session import Accepted, Challenged, Ended, WorkerSession, Working
 
@@ -64,7 +61,7 @@ class Owner(Protocol):
     def snapshot(self) -> Snapshot:
         """What to tell the pool."""
 
-    def heard(self, message: Job | Cancel | Resume | Drain | Standing | ManifestUpdate) -> None:
+    def heard(self, message: ToWorker) -> None:
         """What the pool asks."""
 
     def linked(self, state: LinkState) -> None:
@@ -275,7 +272,8 @@ class Link:
         while True:
             self._changed.clear()
             now = self._owner.snapshot()
-            self.send(Heartbeat(running=now.running, ready=now.ready, load=now.load, resting=now.resting))
+            beat = Heartbeat(running=now.running, ready=now.ready, load=now.load, resting=now.resting)
+            self.send(structs.replace(beat, moving_to=now.moving_to, moving_tps=now.moving_tps) if now.moving_to else beat)
             await happens(self._changed, accepted.heartbeat_busy_s if now.running else accepted.heartbeat_idle_s)
 
     # ---- who may talk to us ------------------------------------------------------------------------------------------

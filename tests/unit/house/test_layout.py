@@ -15,9 +15,10 @@ TOP_LEVEL = {
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 PURE = (
-    "iamine/wire", "iamine/identity.py", "iamine/ids.py", "iamine/sealing.py", "pool/routing", "pool/openai", "pool/toolcalls",
+    "iamine/wire", "iamine/identity.py", "iamine/ids.py", "iamine/sealing.py", "iamine/work.py",
+    "pool/routing", "pool/openai", "pool/toolcalls",
     "appliance/agent/plan.py", "appliance/agent/fit.py", "appliance/agent/throughput.py", "appliance/agent/backoff.py",
-    "appliance/agent/held.py", "appliance/agent/schedule.py", "appliance/agent/verdict.py",
+    "appliance/agent/held.py", "appliance/agent/regard.py", "appliance/agent/schedule.py", "appliance/agent/verdict.py",
     "appliance/agent/fetch/rungs.py", "appliance/agent/fetch/room.py", "appliance/agent/fetch/rate.py",
     "appliance/agent/machine.py", "appliance/agent/view.py", "appliance/agent/layout.py", "appliance/agent/hour.py",
     "appliance/agent/slots.py", "appliance/agent/board.py",

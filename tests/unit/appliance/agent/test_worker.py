@@ -12,6 +12,7 @@ from iamine.ids import JobId, ModelId, SessionId, WorkerId
 from iamine.wire.messages import (
     Cancel,
     ChatWork,
+    Claim,
     Drain,
     Embedded,
     Failed,
@@ -286,9 +287,6 @@ def test_why_no_job_comes_is_shown_while_none_runs_and_told_aloud_when_the_machi
     assert bench.lines[said:] == ["no job for tiny (slow)"]
     bench.worker.heard(job())
     assert bench.worker.status().standing == ""
-    for number in range(100):
-        bench.worker.heard(Standing(model=ModelId(f"m{number}"), deficit_s=0.0, reason="new", text="x"))
-    assert len(bench.worker._standings) == 64, "a pool cannot fill this machine's memory"
 
 
 def begun(name: str = "job_1") -> Started:
@@ -367,3 +365,26 @@ def test_a_held_job_is_given_up_when_the_pool_says_so_or_nobody_asks() -> None:
     bench.worker.tick()
     assert bench.engines.asked[-1] == Cancel(job=JobId("held"), epoch=1) and told(bench) == []
     assert bench.worker.snapshot().running == 0
+
+
+def test_a_worker_that_moves_takes_nothing_new_and_what_runs_ends_here() -> None:
+    bench = Bench()
+    bench.worker.heard(job())
+    bench.worker.move(ModelId("other"), 85.5)
+    told = bench.worker.snapshot()
+    assert (told.running, told.ready, told.moving_to, told.moving_tps) == (1, False, "other", 85.5)
+    bench.worker.heard(job("k"))
+    assert isinstance(bench.channel.sent[-1], Failed) and bench.channel.sent[-1].code == "draining"
+    bench.worker.settle("serves other")
+    told = bench.worker.snapshot()
+    assert (told.ready, told.moving_to, bench.worker.status().course) == (True, None, "serves other")
+
+
+def test_the_claim_code_is_shown_while_linked() -> None:
+    bench = Bench()
+    bench.worker.heard(Claim(code="7KQ4-M2XN", valid_s=60.0))
+    assert bench.worker.status().claim_code == "7KQ4-M2XN"
+    bench.worker.linked(LOST)
+    assert bench.worker.status().claim_code == ""
+    bench.worker.heard(Claim(owner="Ann"))
+    assert bench.worker.status().owner == "Ann"

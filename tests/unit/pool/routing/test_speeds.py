@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from iamine.ids import ModelId
 from iamine.wire.messages import ModelOffer
-from pool.routing.speeds import UNMEASURED_TPS, capacity, cost, expected_wait_s, jobs_per_s, pace
+from iamine.work import cost
+from pool.routing.speeds import UNMEASURED_TPS, capacity, expected_wait_s, jobs_per_s, pace
 
 RATES = st.floats(0.01, 1e5)
 
