@@ -23,6 +23,7 @@ from pool.api.attach import attach
 from pool.api.listener import Listener
 from pool.api.ports import App
 from pool.api.settings import Settings
+from pool.beacon import beacon
 from pool.config import PoolConfig, upstream_key
 from pool.dispatch.fairness import Fairness, Usage
 from pool.dispatch.jobs import Jobs, Told
@@ -41,6 +42,7 @@ from pool.upstream.provider import Provider
 
 log = logging.getLogger("pool.app")
 
+KEY_NAME = "pool.key"
 TICK_S = 0.25
 COLLECT_AFTER = 20_000  # container objects made and not freed (Python: 700)
 HARD_EXIT_S = 6.0  # after a stop signal: whoever supervises us promises 8 s
@@ -96,6 +98,7 @@ class Pool:
             stack.push_async_callback(listener.close, self._config.shutdown_grace_s / 2)
             base_url = f"http://{_dialable(self._config.host)}:{listener.port}/v1"
             await ensure_owner(store, self._config.data_path, base_url)
+            await self._announce(stack, listener)
             _calm_collector()
             readiness.begun = True
             log.info("pool %s serves at %s", __version__, base_url)
@@ -117,6 +120,20 @@ class Pool:
         stack.push_async_callback(store.close)
         return store
 
+    async def _announce(self, stack: contextlib.AsyncExitStack, listener: Listener) -> None:
+        """Agents on the local network find the pool, unless that is switched off or makes no sense."""
+        if not self._config.announce:
+            return
+        found = beacon(
+            name=self._config.name,
+            host=listener.host,
+            port=listener.port,
+            public_key=load_or_create(self._config.data_path / KEY_NAME).public_key,
+            version=__version__,
+        )
+        if found is not None:
+            await stack.enter_async_context(found)
+
     async def _open_upstream(self, stack: contextlib.AsyncExitStack) -> Provider | None:
         config = self._config.upstream
         if not config.url:
@@ -135,7 +152,7 @@ class Pool:
     async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> Hub:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
         hub = Hub(
-            identity=load_or_create(self._config.data_path / "pool.key"),
+            identity=load_or_create(self._config.data_path / KEY_NAME),
             name=self._config.name,
             scheduler=scheduler,
             catalogue=catalogue,

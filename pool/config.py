@@ -68,6 +68,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     data_dir: str = ""
     dsn: str = ""
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "IAMINE pool"
+    announce: bool = True  # on the local network by mDNS, when `host` is not this machine only
     cors_origins: tuple[str, ...] = ()
     max_body_bytes: Count = 32 * 1024 * 1024
     max_bodies_bytes: Count = 256 * 1024 * 1024  # of all requests that are being answered

@@ -13,11 +13,12 @@ from random import SystemRandom
 from msgspec import structs
 
 from appliance.agent import fetching, probe, verdict
-from appliance.agent.config import Settings, need_pool, worker_endpoint
+from appliance.agent.config import Settings, worker_endpoint
 from appliance.agent.control import Ask, State, listen
 from appliance.agent.duty import Duty
 from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import PlainProgress, Shelf
+from appliance.agent.finding import Home, home
 from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
 from appliance.agent.machine import Hardware
@@ -50,7 +51,7 @@ RUNNER_CLOSE_S = 0.8  # with the link's second this stays under the 2 s in which
 class Prepared:
     """What is known before anything is loaded."""
 
-    pool: str
+    home: Home
     machine: Hardware
     files: Sequence[ModelFile]
     book: VerdictFile
@@ -58,8 +59,8 @@ class Prepared:
 
 
 def prepare(settings: Settings, screen: Screen) -> Prepared:
-    """Look at the machine and its files, and decide what to load. Raises AgentError."""
-    pool = need_pool(settings)
+    """Know whom to work for, look at the machine and its files, and decide what to load. Raises AgentError."""
+    chosen_home = home(settings, screen.say)
     machine = probe.probe()
     screen.say(describe(machine))
     catalog = at_hand(settings, screen)
@@ -71,7 +72,7 @@ def prepare(settings: Settings, screen: Screen) -> Prepared:
         raise ConfigError(chosen.problem, hint=chosen.hint)
     for reason in chosen.reasons:
         screen.say(f"chosen {reason}")
-    return Prepared(pool=pool, machine=machine, files=catalog.files, book=book, plan=chosen)
+    return Prepared(home=chosen_home, machine=machine, files=catalog.files, book=book, plan=chosen)
 
 
 def verdicts(settings: Settings, machine: Hardware, say: Callable[[str], None]) -> VerdictFile:
@@ -128,9 +129,9 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
     )
     runner = Runner(on_frame=worker.on_frame, on_offers=worker.on_offers, quarantine_dir=settings.data_dir / QUARANTINE_NAME)
     endpoint = Endpoint(
-        url=worker_endpoint(prepared.pool),
+        url=worker_endpoint(prepared.home.base),
         pins=settings.data_dir / PINS_NAME,
-        pool_key=settings.pool_key,
+        pool_key=prepared.home.pool_key,
         name=settings.name,
         agent=f"iamine/{__version__}",
         manifest=release.current(settings.data_dir, release.today()).serial,

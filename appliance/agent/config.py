@@ -23,7 +23,7 @@ MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
 HUB_VARIABLE = "IAMINE_HUB"
 WORKER_PATH = "/v1/workers/connect"
-_KEYS = "pool, pool_key, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir"
+_KEYS = "pool, pool_key, discover, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir"
 _TABLES = "[fetch], [[models]], [schedule]"
 
 
@@ -65,6 +65,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     pool: str = ""
     pool_key: str = ""
+    discover: bool = True
     name: str = ""
     model: str = ""
     max_tps: float | None = None
@@ -95,11 +96,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What holds. `pool` is the pool's base address ending in /v1, "" when none was said; 0 and None mean: choose."""
+    """What holds. `pool` is the pool's base address ending in /v1, "" when none was said; 0 and None mean: choose.
+
+    `discover`: without a pool, one is looked for on the local network.
+    """
 
     data_dir: Path
     pool: str = ""
     pool_key: str = ""
+    discover: bool = True
     name: str = ""
     model: str = ""
     max_tps: float | None = None
@@ -123,6 +128,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         data_dir=data_dir,
         pool=api_base(pool) if pool else "",
         pool_key=file.pool_key.strip().lower(),
+        discover=file.discover,
         name=options.name or file.name,
         model=options.model or ("" if options.auto else file.model),
         max_tps=options.max_tps if options.max_tps is not None else file.max_tps,

@@ -41,6 +41,11 @@ class Listener:
         """The port, also when the system chose it."""
         return int(self._server.server.sockets[0].getsockname()[1])
 
+    @property
+    def host(self) -> str:
+        """The address it is bound to: 0.0.0.0 or :: is every one."""
+        return str(self._server.server.sockets[0].getsockname()[0])
+
     async def close(self, grace_s: float) -> None:
         """No new connections; those that are open end with their answers or after the grace."""
         self._server.server.close()

@@ -2,29 +2,27 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from msgspec import structs
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from appliance.agent.backoff import delay_s
 from appliance.agent.errors import AgentError
 from appliance.agent.link.frames import OUTBOX_BYTES, OUTBOX_FRAMES, Outbox, frames
 from appliance.agent.link.pins import pin, read_pins
+from appliance.agent.link.socket import CLOSE_S, HELLO_S, LinkBroken, opened
 from appliance.agent.types import Connecting, Linked, LinkState, Snapshot, Unlinked
 from appliance.agent.waiting import happens
 from iamine.identity import Identity, fingerprint
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.errors import WireError
 from iamine.wire.messages import (
-    MAX_FRAME_BYTES,
     NONCE_BYTES,
     Drain,
     FromWorker,
@@ -34,10 +32,6 @@ from iamine.wire.messages import (
 )
 from iamine.wire.session import Accepted, Challenged, Ended, WorkerSession, Working
 
-HELLO_S = 10.0  # the whole greeting
-CLOSE_S = 1.0  # to send what is queued and to say goodbye
-PING_INTERVAL_S, PING_TIMEOUT_S = 15.0, 30.0  # together: a dead pool is noticed within 45 s
-
 
 class Refused(AgentError):
     """The pool, or this side, refuses the link for good; coming back the same way cannot help."""
@@ -45,14 +39,6 @@ class Refused(AgentError):
     def __init__(self, code: str, reason: str, *, hint: str) -> None:
         super().__init__(f"the pool refused this worker: {reason} ({code})", hint=hint)
         self.code = code
-
-
-class LinkBroken(AgentError):
-    """The link ended; another attempt may succeed."""
-
-    def __init__(self, reason: str, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after_s = retry_after_s
 
 
 class Owner(Protocol):
@@ -138,7 +124,8 @@ class Link:
                 await self._session()
                 return
             except LinkBroken as error:
-                self._lost = Unlinked(reason=error.message, retry_in_s=0.0)
+                reason = f"{error.message}; {error.hint}" if error.hint else error.message
+                self._lost = Unlinked(reason=reason, retry_in_s=0.0)
                 failures = 1 if self._was_open else failures + 1
                 retry_after_s = error.retry_after_s
 
@@ -158,34 +145,11 @@ class Link:
         """One connection from knock to end; returns when closed by us. Raises LinkBroken or Refused."""
         self._idle.clear()
         try:
-            async with self._connect() as socket:
+            async with opened(self._endpoint.url, self._endpoint.agent) as socket:
                 await self._speak(socket)
-        except InvalidStatus as error:
-            raise LinkBroken(_status_reason(self._endpoint.url, error.response.status_code)) from error
-        except asyncio.TimeoutError as error:
-            raise LinkBroken(f"no answer from {self._endpoint.url}") from error
-        except OSError as error:
-            raise LinkBroken(f"cannot reach {self._endpoint.url}: {error.strerror or error}") from error
-        except ConnectionClosed as error:
-            raise LinkBroken(f"the connection to the pool broke off ({error})") from error
-        except WebSocketException as error:
-            raise LinkBroken(f"{self._endpoint.url} does not speak WebSocket: {error}") from error
         finally:
             self._outbox = None
             self._idle.set()
-
-    def _connect(self) -> connect:
-        return connect(
-            self._endpoint.url,
-            compression=None,
-            max_size=MAX_FRAME_BYTES,
-            open_timeout=HELLO_S,
-            close_timeout=CLOSE_S,
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
-            proxy=None if _is_loopback(self._endpoint.url) else True,
-            user_agent_header=self._endpoint.agent or None,
-        )
 
     async def _speak(self, socket: ClientConnection) -> None:
         pinned = self._pinned
@@ -316,18 +280,3 @@ class Link:
 async def _send_all(socket: ClientConnection, outbox: Outbox) -> None:
     while (frame := await outbox.get()) is not None:
         await socket.send(frame)
-
-
-def _is_loopback(url: str) -> bool:
-    """Whether the pool runs on this machine; then no proxy stands between."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _status_reason(url: str, status: int) -> str:
-    if status in {403, 404, 405}:
-        return f"{url} is no pool's door for workers (HTTP {status}); check the address"
-    return f"{url} answered with HTTP {status} instead of a link"

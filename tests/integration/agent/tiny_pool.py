@@ -18,7 +18,15 @@ Script = Callable[["TinyPool", ServerConnection], Awaitable[None]]
 class TinyPool:
     """Greets each worker, then runs the script of that connection (the last script again and again)."""
 
-    def __init__(self, *scripts: Script, seed: int = 1, busy_s: float = 0.05, idle_s: float = 15.0) -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        seed: int = 1,
+        busy_s: float = 0.05,
+        idle_s: float = 15.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         self.identity = Identity.from_seed(bytes([seed]) * 32)
         self.heard: list[FromWorker] = []
         self.manifests: list[int] = []  # the serial that each hello told
@@ -28,10 +36,11 @@ class TinyPool:
         self.connections = 0
         self._scripts = scripts
         self._busy_s, self._idle_s = busy_s, idle_s
+        self._host, self._port = host, port
         self._server: Server | None = None
 
     async def __aenter__(self) -> "TinyPool":
-        self._server = await serve(self._connection, "127.0.0.1", 0, compression=None, max_size=16 << 20)
+        self._server = await serve(self._connection, self._host, self._port, compression=None, max_size=16 << 20)
         return self
 
     async def __aexit__(self, *_: object) -> None:

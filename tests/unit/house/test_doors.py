@@ -23,7 +23,8 @@ DOORS = {
     "pyudev": {"appliance.agent.hotplug", "appliance.agent.probe"},
     "websockets": {"appliance.agent.link", "pool.api.workers", "pool.api.frames"},
     "rich": {"appliance.agent.screen", "appliance.agent.fetch", "appliance.console.screen", "iamine.terminal"},
-    "zeroconf": {"appliance.agent.discovery"},
+    "zeroconf": {"appliance.agent.discovery", "iamine.lan"},
+    "ifaddr": {"iamine.lan"},
     "nacl": {"iamine.memory"},
     "cryptography": {"iamine.identity", "iamine.sealing"},
     "msgspec": {"iamine", "pool.openai", "pool.dispatch", "pool.config", "appliance.agent"},  # bytes from outside to values

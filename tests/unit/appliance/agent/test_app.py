@@ -22,7 +22,7 @@ def screen(out: io.StringIO) -> PlainScreen:
 def test_what_was_found_and_chosen_is_told(tmp_path: Path) -> None:
     out = io.StringIO()
     prepared = prepare(settings(Options(pool="h:1"), {}, tmp_path), screen(out))
-    assert prepared.pool == "http://h:1/v1"
+    assert prepared.home.base == "http://h:1/v1"
     assert [spec.model for spec in prepared.plan.specs] == ["mote"]
     assert "chosen mote" in out.getvalue()
 

@@ -1,0 +1,1 @@
+"""The local network: what is announced there, and how it is read."""
