@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +23,9 @@ from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
 from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog, scan
+from appliance.agent.notify import Notify
 from appliance.agent.plan import Plan, how, plan
-from appliance.agent.runner import Runner
+from appliance.agent.runner import Runner, hosted, spawn
 from appliance.agent.screen import Screen, error_line
 from appliance.agent.settling import Settling
 from appliance.agent.types import ModelFile
@@ -118,16 +119,16 @@ def sole_worker(data_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
+async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: Path, told: Notify) -> int:
     """Load, link and serve until a signal (0), or until the pool refuses this worker for good (3)."""
-    identity = load_or_create(settings.data_dir / KEY_NAME)
+    identity = load_or_create(key)
     worker = Worker(
         hardware=prepared.machine.told(),
         say=screen.say,
         clock=time.monotonic,
         renew=lambda news: renewed(news, settings.data_dir),
     )
-    runner = Runner(on_frame=worker.on_frame, on_offers=worker.on_offers, quarantine_dir=settings.data_dir / QUARANTINE_NAME)
+    runner = engines(settings, worker)
     endpoint = Endpoint(
         url=worker_endpoint(prepared.home.base),
         pins=settings.data_dir / PINS_NAME,
@@ -159,7 +160,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
         clock=time.monotonic,
     )
     with stop_signals() as stop:
-        on_duty = asyncio.create_task(duty.run())
+        on_duty, beats = asyncio.create_task(duty.run()), asyncio.create_task(beat(told))
         try:
             async with listen(settings.data_dir, shown(duty.asked, worker, screen), screen.say):
                 if not await _first(stop, on_duty, duty.ready):
@@ -168,10 +169,37 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen) -> int:
                     await on_duty
                 return await _serve(worker, link, on_duty, screen, stop, None if upgrade is None else upgrade.run())
         finally:
+            told.tell("STOPPING=1")
             on_duty.cancel()
             await asyncio.gather(on_duty, return_exceptions=True)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
+            beats.cancel()
+            await asyncio.gather(beats, return_exceptions=True)
+
+
+def engines(settings: Settings, worker: Worker) -> Runner:
+    """What runs the models: children of this process, or of the engine host that the settings name."""
+    return Runner(
+        on_frame=worker.on_frame,
+        on_offers=worker.on_offers,
+        quarantine_dir=settings.data_dir / QUARANTINE_NAME,
+        launch=hosted(settings.engine_socket) if settings.engine_socket else spawn,
+    )
+
+
+async def beat(told: Notify) -> None:
+    """Up from now on; and while this loop turns, systemd hears of it."""
+    told.tell("READY=1")
+    while told.beat_s is not None:
+        told.tell("WATCHDOG=1")
+        await asyncio.sleep(told.beat_s)
+
+
+def key_file(environ: Mapping[str, str], data_dir: Path) -> Path:
+    """The worker's key: the one that systemd hands over (LoadCredential=), else that of the data folder."""
+    given = Path(environ.get("CREDENTIALS_DIRECTORY") or "/nonexistent") / KEY_NAME
+    return given if given.is_file() else data_dir / KEY_NAME
 
 
 def shown(asked: Callable[[Ask], Awaitable[State]], worker: Worker, screen: Screen) -> Callable[[Ask], Awaitable[State]]:

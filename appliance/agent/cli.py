@@ -16,6 +16,8 @@ from appliance.agent.config import Options, Settings, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
+from appliance.agent.notified import Notified
+from appliance.agent.notify import notify
 from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
 from appliance.agent.processor import missing
 from appliance.agent.screen import PlainScreen, error_line, open_screen
@@ -105,6 +107,8 @@ def run_worker(args: argparse.Namespace) -> int:
     screen = open_screen(sys.stderr, local_now, plain=args.plain, board=board)
     if args.status is not None:
         screen = StatusFile(screen, args.status, local_now)
+    told = notify(os.environ)
+    screen = Notified(screen, told) if told.address else screen
     try:
         check_processor()
         with app.sole_worker(chosen.data_dir):
@@ -112,7 +116,7 @@ def run_worker(args: argparse.Namespace) -> int:
             tell(board, chosen, prepared)
             sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
             sensors[0].start()
-            return asyncio.run(app.work(chosen, prepared, screen))
+            return asyncio.run(app.work(chosen, prepared, screen, key=app.key_file(os.environ, chosen.data_dir), told=told))
     except IamineError as error:
         if args.status is not None:
             screen.say(error_line(error))
@@ -258,7 +262,7 @@ def examine(chosen: Settings) -> list[doctor.Check]:
         doctor.memory(machine, catalog, use_gpu=chosen.gpu),
         *doctor.gpus(machine, use_gpu=chosen.gpu),
         doctor.folder(chosen.data_dir, disk_free_bytes(chosen.data_dir)),
-        doctor.key(chosen.data_dir / app.KEY_NAME),
+        doctor.key(app.key_file(os.environ, chosen.data_dir)),
         *doctor.pool(base, ask_time, time.time()),
     ]
 

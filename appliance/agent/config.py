@@ -22,8 +22,9 @@ FILE_NAME = "worker.toml"
 MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
 HUB_VARIABLE = "IAMINE_HUB"
+ENGINE_VARIABLE = "IAMINE_ENGINE_SOCKET"
 WORKER_PATH = "/v1/workers/connect"
-_KEYS = "pool, pool_key, discover, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir"
+_KEYS = "pool, pool_key, discover, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, engine_socket"
 _TABLES = "[fetch], [[models]], [schedule]"
 
 
@@ -75,6 +76,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     gpu: bool | None = None
     exact: bool | None = None
     models_dir: str = ""
+    engine_socket: str = ""
     fetch: FetchSettings = FetchSettings()
     models: tuple[ListedModel, ...] = ()
     schedule: Hours = Hours()
@@ -99,6 +101,7 @@ class Settings:
     """What holds. `pool` is the pool's base address ending in /v1, "" when none was said; 0 and None mean: choose.
 
     `discover`: without a pool, one is looked for on the local network.
+    `engine_socket` is where an engine host listens; None: engines are children of the agent.
     """
 
     data_dir: Path
@@ -114,6 +117,7 @@ class Settings:
     gpu: bool | None = None
     exact: bool | None = None
     models_dir: Path
+    engine_socket: Path | None = None
     fetch: FetchSettings = NO_FETCH
     models: tuple[ListedModel, ...] = ()
     schedule: Schedule = ()
@@ -124,6 +128,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
     path = options.config or data_dir / FILE_NAME
     file = _checked(read_file(path, must_exist=options.config is not None), path)
     pool = options.pool or environ.get(POOL_VARIABLE) or file.pool
+    engines = environ.get(ENGINE_VARIABLE) or file.engine_socket
     chosen = Settings(
         data_dir=data_dir,
         pool=api_base(pool) if pool else "",
@@ -138,6 +143,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         gpu=file.gpu,
         exact=file.exact,
         models_dir=options.models_dir or _anchor(file.models_dir or data_dir / MODELS_NAME, path),
+        engine_socket=_anchor(engines, path) if engines else None,
         fetch=_fetch(file.fetch, environ, path),
         models=tuple(msgspec.structs.replace(model, path=str(_anchor(model.path, path))) for model in file.models),
         schedule=_schedule(file, path),

@@ -15,8 +15,16 @@ class EngineFailed(AgentError):
     """llama.cpp could not load the file or died while doing so."""
 
 
-class EngineStopped(EngineFailed):
-    """It would have been loaded, but the worker ends: nothing is wrong with the file."""
+class NotTheFile(EngineFailed):
+    """It was not loaded, but nothing speaks against the file."""
+
+
+class EngineStopped(NotTheFile):
+    """It would have been loaded, but the worker ends."""
+
+
+class EngineAway(NotTheFile):
+    """The engine host does not answer, or was lost while it loaded the file."""
 
 
 class EngineQuarantined(EngineFailed):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from appliance.agent.engine.protocol import Loaded
-from appliance.agent.errors import EngineFailed, EngineQuarantined, EngineStopped
+from appliance.agent.errors import EngineFailed, EngineQuarantined, NotTheFile
 from appliance.agent.plan import Plan
 from appliance.agent.types import ModelFile, ModelSpec
 from appliance.agent.verdict import Verdict, against, figures, measure_s
@@ -91,7 +91,7 @@ class Settling:
         for spec in self.serving:
             try:
                 await self.load(spec)
-            except EngineStopped:
+            except NotTheFile:
                 raise
             except EngineFailed as error:
                 return error
@@ -102,7 +102,7 @@ class Settling:
         known, began = self.book.known.get(spec.file_sha256), self.clock()
         try:
             offer = await self.engines.load(asked(spec, known))
-        except EngineStopped:
+        except NotTheFile:
             raise
         except EngineFailed as error:
             self._failed(spec, known, error)

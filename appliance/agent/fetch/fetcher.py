@@ -76,7 +76,7 @@ class Fetcher:
 
     def _fetch(self, model: Model, file: File) -> None:
         target, why = self.shelf.target(model, file), list[str]()
-        target.parent.mkdir(mode=0o700, exist_ok=True)
+        target.parent.mkdir(exist_ok=True)  # as the umask says: an engine of another user reads it
         for source in self.sources:
             if (source.name, file.sha256) in self.bad:
                 continue

@@ -3,23 +3,20 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import AsyncIterator
 
 import msgspec
 
 from appliance.agent.engine.protocol import Deframer, FrameTooLarge, FromEngine, Load, ToEngine, decode_from_engine, encode
-from iamine.child import dies_with_parent
+from appliance.agent.runner.process import Launch, Process, spawn
 
-MODULE = "appliance.agent.engine"
 RECEIVE_BYTES = 256 * 1024
 MAX_ERROR_LINES = 20
 MAX_LINE_BYTES = 16 * 1024
 EXIT_PATIENCE_S = 0.3
+KILLED_S = 5.0  # a killed process that is held in the kernel by a driver, or whose host hangs, is left alone
 
 
 class Child:
@@ -27,39 +24,28 @@ class Child:
 
     frames: AsyncIterator[FromEngine]
 
-    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, process: Process, link: tuple[asyncio.StreamReader, asyncio.StreamWriter], stderr: int) -> None:
         self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._reader, self._writer = link
         self.frames = self._frames()
         self._errors: deque[str] = deque(maxlen=MAX_ERROR_LINES)
-        self._listening = asyncio.create_task(self._listen(), name="engine stderr")
+        self._listening = asyncio.create_task(self._listen(stderr), name="engine stderr")
 
     @classmethod
-    async def start(cls, load: Load) -> "Child":
-        """Spawns an engine and hands it what to load. Call it from the main thread.
-
-        The kernel kills the engine when the agent dies. It ignores Ctrl-C and lives in a session of its own, so that a
-        signal to the terminal's group does not end it before the agent.
-        """
+    async def start(cls, load: Load, launch: Launch = spawn) -> "Child":
+        """Launches an engine and hands it what to load. Raises EngineAway when the engine host does not answer."""
         ours, theirs = socket.socketpair()
-        command = [*dies_with_parent(signal.SIGKILL), sys.executable, "-m", MODULE, "--fd", str(theirs.fileno())]
+        hear, write = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stderr=PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                limit=MAX_LINE_BYTES,
-            )
+            process = await launch(theirs, write)
         except BaseException:
             ours.close()
+            os.close(hear)
             raise
         finally:
             theirs.close()
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        child = cls(process, reader, writer)
+            os.close(write)
+        child = cls(process, await asyncio.open_unix_connection(sock=ours), hear)
         child.send(load)
         return child
 
@@ -81,13 +67,19 @@ class Child:
                 for body in deframer.feed(received):
                     yield decode_from_engine(body)
 
-    async def end(self, patience_s: float = EXIT_PATIENCE_S) -> int:
-        """Closes the socket, which ends the engine; kills its whole session if it has not gone then. The exit status."""
+    async def end(self, patience_s: float = EXIT_PATIENCE_S) -> int | None:
+        """Closes the socket, which ends the engine; kills its whole session if it has not gone then.
+
+        The exit status; None when nobody can tell it, as when the engine host died.
+        """
         self._writer.close()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._process.wait(), patience_s)
         self.kill()
-        status = await self._process.wait()
+        status = None
+        with contextlib.suppress(asyncio.TimeoutError):
+            status = await asyncio.wait_for(self._process.wait(), KILLED_S)
+        self._process.close()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._listening, patience_s)
         with contextlib.suppress(OSError):
@@ -96,21 +88,24 @@ class Child:
 
     def kill(self) -> None:
         """Kills the engine and the processes it made."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def last_words(self) -> str:
         """The end of what it wrote to stderr, in one line; never a prompt."""
         return " | ".join(self._errors)[-600:]
 
-    async def _listen(self) -> None:
-        stream = self._process.stderr
-        assert stream is not None, "made with a pipe"
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # a line over the limit: asyncio has dropped it
-                continue
-            if not line:
-                return
-            self._errors.append(line.decode("utf-8", "replace").strip())
+    async def _listen(self, stderr: int) -> None:
+        stream = asyncio.StreamReader(limit=MAX_LINE_BYTES)
+        pipe = os.fdopen(stderr, "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), pipe)
+        try:
+            while True:
+                try:
+                    line = await stream.readline()
+                except ValueError:  # a line over the limit: asyncio has dropped it
+                    continue
+                if not line:
+                    return
+                self._errors.append(line.decode("utf-8", "replace").strip())
+        finally:
+            transport.close()

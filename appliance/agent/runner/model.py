@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from appliance.agent.engine.protocol import FrameTooLarge, FromEngine, Load, Loaded, LoadFailed
-from appliance.agent.errors import EngineFailed, EngineQuarantined
+from appliance.agent.errors import EngineAway, EngineFailed, EngineQuarantined
 from appliance.agent.runner.child import Child
+from appliance.agent.runner.process import Launch, spawn
 from appliance.agent.runner.quarantine import CRASHES, Crash, Quarantine, is_dangerous
 from appliance.agent.types import ModelSpec
 from iamine.wire.messages import Cancel, Embedded, EngineOut, Failed, Finished, Job, ModelOffer, Progress, Started, Step
 
 BACKOFF_S = (0.0, 0.5, 2.0, 5.0, 15.0, 60.0)  # before restart n; the last one again and again
 CHECKS_PER_STUCK = 6
+AWAY_TRIES = 4  # to reach the engine host before a first load fails
 LOAD_S = 1800.0  # 100 GB from a slow disk; after that it counts as a crash
 
 Key = tuple[str, int]
@@ -78,6 +80,7 @@ class Model:
     quarantine: Quarantine
     listeners: Listeners
     stuck_s: float
+    launch: Launch = spawn
     offer: ModelOffer | None = None
     loaded: Loaded | None = None
     running: dict[Key, Job] = field(default_factory=dict)
@@ -89,10 +92,18 @@ class Model:
 
     async def load(self) -> ModelOffer:
         """Starts the engine, as often as the quarantine allows, and keeps it up from then on. Raises EngineFailed."""
+        away = 0
         while True:
             if self.quarantine.holds(self.spec):
                 raise self._quarantined()
-            offer = await self._start()
+            try:
+                offer = await self._start()
+            except EngineAway:  # it may be starting, too
+                away += 1
+                if away >= AWAY_TRIES:
+                    raise
+                await asyncio.sleep(BACKOFF_S[away])
+                continue
             if offer is not None:
                 self._keeping = asyncio.create_task(self._keep(), name=f"engine of {self.spec.model}")
                 return offer
@@ -167,8 +178,8 @@ class Model:
     # ---- the engine's life
 
     async def _start(self) -> ModelOffer | None:
-        """One try: the offer, or None if the engine died. Raises EngineFailed when it says that it cannot load."""
-        child = await Child.start(load_frame(self.spec))
+        """One try: the offer, or None if the engine died. Raises EngineFailed when it says that it cannot load, EngineAway."""
+        child = await Child.start(load_frame(self.spec), self.launch)
         try:
             said = await asyncio.wait_for(anext(child.frames, None), LOAD_S)
         except asyncio.TimeoutError:
@@ -185,6 +196,9 @@ class Model:
         status = await child.end()
         if isinstance(said, LoadFailed):
             raise EngineFailed(said.message, hint=said.hint)
+        if status is None:
+            hint = "journalctl -u iamine-engine tells why; it is tried again"
+            raise EngineAway(f"{self.spec.path.name}: the engine host was lost while it loaded", hint=hint)
         if status == -signal.SIGKILL and self.loaded is None:
             hint = "Most likely the memory ran out: close other programs, or use a smaller model."
             raise EngineFailed(f"{self.spec.path.name}: its engine was killed while it loaded", hint=hint)
@@ -204,7 +218,8 @@ class Model:
             self._lose("engine_lost", "the engine died while the job ran")
             self._child = None
             status = await child.end(0.0)
-            self._note_crash(f"exit status {status}: {child.last_words()}")
+            if status is not None:  # else the host died, and the engine with it: not the file's fault
+                self._note_crash(f"exit status {status}: {child.last_words()}")
             await self._restart()
 
     async def _restart(self) -> None:
@@ -215,6 +230,8 @@ class Model:
             try:
                 if await self._start() is not None:
                     self.listeners.on_change()
+            except EngineAway:
+                continue
             except EngineFailed:
                 if tries >= len(BACKOFF_S):
                     return

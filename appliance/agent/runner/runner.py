@@ -7,6 +7,7 @@ from pathlib import Path
 from appliance.agent.engine.protocol import Loaded
 from appliance.agent.errors import EngineStopped
 from appliance.agent.runner.model import Listeners, Model, failed
+from appliance.agent.runner.process import Launch, spawn
 from appliance.agent.runner.quarantine import Quarantine
 from appliance.agent.types import ModelSpec
 from iamine.wire.messages import Cancel, EngineOut, Job, ModelOffer
@@ -24,7 +25,9 @@ class Runner:
         on_offers: Callable[[tuple[ModelOffer, ...]], None],
         quarantine_dir: Path,
         stuck_s: float = STUCK_S,
+        launch: Launch = spawn,
     ) -> None:
+        self._launch = launch
         self._on_frame = on_frame
         self._on_offers = on_offers
         self._quarantine = Quarantine(quarantine_dir)
@@ -43,7 +46,7 @@ class Runner:
         if known is not None:
             await known.close()
         listeners = Listeners(on_frame=self._on_frame, on_change=self._changed)
-        model = Model(spec, self._quarantine, listeners, self._stuck_s)
+        model = Model(spec, self._quarantine, listeners, self._stuck_s, self._launch)
         offer = await model.load()
         if self._closed:
             await model.close()

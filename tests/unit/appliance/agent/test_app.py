@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes.machines import card, made
 
-from appliance.agent.app import describe, prepare, renewed, sole_worker
+from appliance.agent.app import KEY_NAME, describe, key_file, prepare, renewed, sole_worker
 from appliance.agent.config import Options, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.machine import Device
@@ -55,3 +55,13 @@ def test_the_machine_in_one_line() -> None:
 def test_a_manifest_of_nobodys_is_not_taken(tmp_path: Path) -> None:
     assert "not taken" in renewed(ManifestUpdate(text="version = 1", signature=""), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_systemd_hands_over_comes_before_that_of_the_folder(tmp_path: Path) -> None:
+    given = tmp_path / "credentials"
+    given.mkdir()
+    own = tmp_path / "data" / KEY_NAME
+    assert key_file({}, own.parent) == own
+    assert key_file({"CREDENTIALS_DIRECTORY": str(given)}, own.parent) == own
+    (given / KEY_NAME).write_text("00" * 32)
+    assert key_file({"CREDENTIALS_DIRECTORY": str(given)}, own.parent) == given / KEY_NAME

@@ -42,6 +42,12 @@ def test_a_set_pool_is_given(tmp_path: Path) -> None:
     assert need_pool(made(tmp_path, 'pool = "h"')) == "http://h/v1"
 
 
+def test_engines_are_children_unless_a_host_is_named(tmp_path: Path) -> None:
+    assert made(tmp_path).engine_socket is None
+    assert made(tmp_path, 'engine_socket = "e.sock"').engine_socket == tmp_path / "e.sock"
+    assert made(tmp_path, 'engine_socket = "e.sock"', IAMINE_ENGINE_SOCKET="/run/x").engine_socket == Path("/run/x")
+
+
 @pytest.mark.parametrize("text", ["pol = 1", '[[models]]\npath = "a"\nkid = "b"'])
 def test_an_unknown_key_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"pol|kid") as caught:
