@@ -25,6 +25,7 @@ from pool.api.ports import App
 from pool.api.settings import Settings
 from pool.beacon import beacon
 from pool.config import PoolConfig, upstream_key
+from pool.dispatch.claims import Claims
 from pool.dispatch.fairness import Fairness, Usage
 from pool.dispatch.jobs import Jobs, Told
 from pool.dispatch.keeper import Keeper, Keeping
@@ -79,7 +80,7 @@ class Pool:
             )
             await fairness.begin()
             stack.push_async_callback(fairness.keep)
-            hub = await self._open_hub(store, scheduler, fairness)
+            hub, claims = await self._open_hub(store, scheduler, fairness)
             stack.callback(hub.close)
             keeper = Keeper(hub=hub, journals=store.journals, keeping=self._keeping())
             await keeper.expect()
@@ -94,7 +95,7 @@ class Pool:
             )
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
-            listener = await self._listen(hub, dispatch, store, readiness)
+            listener = await self._listen(hub, dispatch, store, claims, readiness)
             stack.push_async_callback(listener.close, self._config.shutdown_grace_s / 2)
             base_url = f"http://{_dialable(self._config.host)}:{listener.port}/v1"
             await ensure_owner(store, self._config.data_path, base_url)
@@ -102,7 +103,7 @@ class Pool:
             _calm_collector()
             readiness.begun = True
             log.info("pool %s serves at %s", __version__, base_url)
-            for work in (_tick(hub), fairness.run(), keeper.run()):
+            for work in (_tick(hub), fairness.run(), keeper.run(), claims.run()):
                 stack.callback(asyncio.create_task(work).cancel)
             await self._stopping.wait()
             log.info("stopping")
@@ -149,8 +150,13 @@ class Pool:
         log.info("what nobody here can serve soon is asked of %s: prompts leave this pool then", config.url)
         return await stack.enter_async_context(provider)
 
-    async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> Hub:
+    async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> tuple[Hub, Claims]:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
+
+        async def greeted(worker: WorkerId, hello: Hello) -> None:
+            await _remember(store, fairness, catalogue, worker, hello, hub.agent_of(worker))
+            await claims.joined(worker)
+
         hub = Hub(
             identity=load_or_create(self._config.data_path / KEY_NAME),
             name=self._config.name,
@@ -159,14 +165,13 @@ class Pool:
             monotonic=time.monotonic,
             wall=time.time,
             random_bytes=secrets.token_bytes,
-            on_hello=lambda worker, hello: self._soon(
-                _remember(store, fairness, catalogue, worker, hello, hub.agent_of(worker))
-            ),
+            on_hello=lambda worker, hello: self._soon(greeted(worker, hello)),
             news=(manifest.load().serial, release.bundled_news()),
         )
-        return hub
+        claims = Claims(owners=store.workers, links=hub)
+        return hub, claims
 
-    async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, readiness: "Readiness") -> Listener:
+    async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, claims: Claims, readiness: "Readiness") -> Listener:
         app: App = Sanic("iamine-pool", configure_logging=False)
         attach(
             app,
@@ -174,6 +179,7 @@ class Pool:
             keys=store.accounts,
             hub=hub,
             jobs=Jobs(store.jobs, hub),
+            claims=claims,
             health=readiness,
             settings=self._settings(),
             counters=lambda: dataclasses.asdict(hub.tally),

@@ -8,7 +8,9 @@ IamineError
     PermissionDenied             403
     NotFound                     404
       ModelNotFound              404 model_not_found
+      ClaimCodeUnknown           404 claim_code_unknown
     MethodNotAllowed             405
+    WorkerClaimed                409 worker_claimed
     IdempotencyKeyUsed           409 idempotency_key_used
     ResumeLost                   409 resume_lost
     ResumeMismatch               409 resume_mismatch
@@ -79,6 +81,20 @@ class ModelNotFound(NotFound):
     """No such model is known to this pool."""
 
     code = "model_not_found"
+
+
+class ClaimCodeUnknown(NotFound):
+    """No worker has this claim code now."""
+
+    code = "claim_code_unknown"
+
+
+class WorkerClaimed(PoolError):
+    """Somebody has claimed this worker."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "worker_claimed"
 
 
 class MethodNotAllowed(PoolError):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from pool.api import answers, embeddings, errors, messages, models, pages, replies, responses
+from pool.api import answers, embeddings, errors, me, messages, models, pages, replies, responses
 from pool.api import jobs as jobs_room
 from pool.api.desk import Desk
 from pool.api.gate import Gate
@@ -13,6 +13,7 @@ from pool.api.ports import App, Counters, Health, HubView, Keys
 from pool.api.room import Room
 from pool.api.settings import Settings, sanic_config
 from pool.api.watch import Watch
+from pool.dispatch.claims import Claims
 from pool.dispatch.jobs import Jobs
 from pool.dispatch.service import Dispatch
 from pool.routing.admission import Admission
@@ -29,6 +30,7 @@ def attach(
     keys: Keys,
     hub: HubView,
     jobs: Jobs,
+    claims: Claims,
     health: Health,
     settings: Settings,
     counters: Counters = _no_counters,
@@ -46,6 +48,7 @@ def attach(
         keys=keys,
         hub=hub,
         jobs=jobs,
+        claims=claims,
         health=health,
         settings=settings,
         gate=Gate(settings.concurrent_per_key, admission),
@@ -56,6 +59,6 @@ def attach(
     )
     errors.install(app)
     replies.install(app, origins=settings.cors_origins, metrics=metrics, gate=desk.gate)
-    for room in (answers, responses, messages, embeddings, models, jobs_room, pages):
+    for room in (answers, responses, messages, embeddings, models, jobs_room, me, pages):
         app.blueprint(room.routes(desk))
     app.blueprint(health_routes(desk))

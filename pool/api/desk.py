@@ -8,6 +8,7 @@ from pool.api.ports import Health, HubView, Keys
 from pool.api.room import Room
 from pool.api.settings import Settings
 from pool.api.watch import Watch
+from pool.dispatch.claims import Claims
 from pool.dispatch.jobs import Jobs
 from pool.dispatch.service import Dispatch
 
@@ -20,6 +21,7 @@ class Desk:
     keys: Keys
     hub: HubView
     jobs: Jobs
+    claims: Claims
     health: Health
     settings: Settings
     gate: Gate

@@ -12,6 +12,7 @@ from iamine.wire.codec import decode_from_worker
 from iamine.wire.errors import OutOfOrder, TooLarge, WireError
 from iamine.wire.messages import (
     Cancel,
+    Claim,
     Drain,
     Embedded,
     Failed,
@@ -155,6 +156,15 @@ class Hub:
         """Which program a welcomed worker runs, as it says."""
         link = self._roster.get(worker)
         return link.session.agent if link else ""
+
+    def tell(self, worker: WorkerId, message: Claim) -> None:
+        """Send it, if the worker is here and understands it."""
+        self._roster.tell_later(worker, message)
+
+    def serving(self, worker: WorkerId) -> tuple[ModelId, ...] | None:
+        """What a linked worker offers; None for one that is not here."""
+        link = self._roster.get(worker)
+        return None if link is None else tuple(dict.fromkeys(offer.model for offer in link.offers.values()))
 
     def links(self) -> tuple[Link, ...]:
         """The welcomed workers' links, to look at."""

@@ -31,6 +31,7 @@ class Link:
     hardware: Hardware | None = None
     offers: dict[str, ModelOffer] = field(default_factory=dict)
     ended: bool = False
+    speaks: frozenset[str] = frozenset()  # tags of later messages that it understands
     resting: bool = False  # its owner keeps the machine for himself
 
     @property

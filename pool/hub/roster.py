@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from iamine.identity import Identity
 from iamine.ids import ID_BYTES, WorkerId, session_id
-from iamine.wire.messages import NONCE_BYTES, Hello, ManifestUpdate, Message
+from iamine.wire.messages import NONCE_BYTES, Claim, Demand, Hello, ManifestUpdate, Message
 from iamine.wire.session import PoolSession
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
 from pool.routing.patience import Patience
@@ -55,7 +55,7 @@ class Roster:
 
     def welcome(self, link: Link, worker: WorkerId, hello: Hello, patience: Patience) -> None:
         """The worker may stay. It must not be here already."""
-        link.name, link.hardware = hello.name, hello.hardware
+        link.name, link.hardware, link.speaks = hello.name, hello.hardware, frozenset(hello.speaks)
         link.offer(hello.models)
         busy_s, idle_s = patience.beat_busy_s, patience.beat_idle_s
         link.send(link.session.welcome(session=link.id, heartbeat_busy_s=busy_s, heartbeat_idle_s=idle_s))
@@ -70,6 +70,12 @@ class Roster:
         """Send it, if the worker is here."""
         if worker in self._links:
             self._links[worker].send(message)
+
+    def tell_later(self, worker: WorkerId, message: Claim | Demand) -> None:
+        """Send what came later than version 1, if the worker is here and understands it: else it would end its link."""
+        link = self._links.get(worker)
+        if link is not None and message.__struct_config__.tag in link.speaks:
+            link.send(message)
 
     def late(self, now: float) -> list[Link]:
         """Connections that have had their time to say who they are."""

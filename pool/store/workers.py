@@ -1,4 +1,4 @@
-"""The workers that were ever here: their keys, names and machines."""
+"""The workers that were ever here: their keys, names and machines, and whose they are."""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from iamine.ids import WorkerId
+from iamine.ids import AccountId, WorkerId
 from iamine.wire.messages import Gpu, Hardware
 from pool.errors import PermissionDenied
 from pool.store import queries
-from pool.store.database import Database
+from pool.store.database import Connection, Database
 from pool.store.group import Group
 
 
@@ -25,6 +25,25 @@ class WorkerRecord:
     hardware: dict[str, Any]
     first_seen: datetime
     last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who has claimed a worker, and when."""
+
+    account: AccountId
+    name: str
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedWorker:
+    """A worker of an account; `last_seen` is when it last said hello, None when that was never written."""
+
+    worker: WorkerId
+    name: str
+    claimed_at: datetime
+    last_seen: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +78,38 @@ class Workers:
         """All workers, the first seen first."""
         rows = await self._database.transaction(lambda connection: connection.fetch(self._sql["list_workers"]))
         return tuple(_record(dict(row)) for row in rows)
+
+    # ---- whose they are ----------------------------------------------------------------------------------------------
+
+    async def own(self, worker: WorkerId, account: AccountId) -> Owner:
+        """Make it the account's, unless somebody has it; who has it then. Raises: DatabaseAway."""
+
+        async def work(connection: Connection) -> Owner:
+            await connection.execute(self._sql["own_worker"], worker, account)
+            return _owner(await connection.fetchrow(self._sql["find_owner"], worker))
+
+        return await self._database.transaction(work)
+
+    async def owner(self, worker: WorkerId) -> Owner | None:
+        """Whose it is. Raises: DatabaseAway."""
+        row = await self._database.transaction(lambda connection: connection.fetchrow(self._sql["find_owner"], worker))
+        return None if row is None else _owner(row)
+
+    async def owned(self, account: AccountId) -> tuple[OwnedWorker, ...]:
+        """The account's workers, the first claimed first. Raises: DatabaseAway."""
+        rows = await self._database.transaction(lambda connection: connection.fetch(self._sql["list_owned"], account))
+        return tuple(OwnedWorker(**dict(row)) for row in rows)
+
+    async def disown(self, worker: WorkerId, account: AccountId) -> bool:
+        """It is nobody's again; False when it was not the account's. Raises: DatabaseAway."""
+        row = await self._database.transaction(
+            lambda connection: connection.fetchrow(self._sql["disown_worker"], worker, account)
+        )
+        return row is not None
+
+
+def _owner(row: Any) -> Owner:
+    return Owner(account=AccountId(row["account"]), name=row["name"], claimed_at=row["claimed_at"])
 
 
 def _other_key(worker: WorkerId) -> PermissionDenied:

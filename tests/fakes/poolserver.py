@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from sanic import Sanic
 
 from fakes.hub import FakeHub
+from fakes.owners import FakeLinks, FakeOwners
 from fakes.records import FakeHealth, FakeKeys, FakeRecords
 from iamine.manifest import Tier
 from pool.api.attach import attach
 from pool.api.settings import Settings
+from pool.dispatch.claims import Claims
 from pool.dispatch.jobs import Jobs, Told
 from pool.dispatch.keeper import Keeper
 from pool.dispatch.route import Routing
@@ -30,6 +32,8 @@ class Served:
     records: FakeRecords
     health: FakeHealth
     dispatch: Dispatch
+    claims: Claims
+    links: FakeLinks
 
     @property
     def url(self) -> str:
@@ -48,8 +52,18 @@ async def served(
     routing = Routing(model_tiers=model_tiers or {})
     dispatch = Dispatch(hub=hub, records=Told(records, hub), routing=routing, keeper=keeper)
     app = Sanic(f"fake_pool_{next(_names)}")
-    jobs = Jobs(records, hub)
-    attach(app, dispatch=dispatch, keys=FakeKeys(), hub=hub, jobs=jobs, health=health, settings=settings or Settings())
+    jobs, links = Jobs(records, hub), FakeLinks()
+    claims = Claims(owners=FakeOwners(), links=links)
+    attach(
+        app,
+        dispatch=dispatch,
+        keys=FakeKeys(),
+        hub=hub,
+        jobs=jobs,
+        claims=claims,
+        health=health,
+        settings=settings or Settings(),
+    )
     app.config.TOUCHUP = False  # it rewrites Sanic's classes, which works for one app in a process
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -58,7 +72,8 @@ async def served(
     await server.startup()
     await server.start_serving()
     try:
-        yield Served(port=listener.getsockname()[1], hub=hub, records=records, health=health, dispatch=dispatch)
+        port = listener.getsockname()[1]
+        yield Served(port=port, hub=hub, records=records, health=health, dispatch=dispatch, claims=claims, links=links)
     finally:
         server.close()
         await server.wait_closed()

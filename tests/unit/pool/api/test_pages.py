@@ -1,5 +1,7 @@
 """The page for people, and the description for machines, which must name what is really there."""
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -111,3 +113,16 @@ async def test_answers_fit_the_description() -> None:
         fits("Status", (await http.get("/v1/status")).json())
         fits("State", (await http.get("/readyz")).json())
         fits("Error", (await http.get("/nope")).json())
+
+
+async def test_the_claim_page_runs_its_own_script_only_and_loads_nothing_from_elsewhere() -> None:
+    async with served(Settings(name="<Ann>")) as pool, httpx.AsyncClient(base_url=pool.url) as http:
+        reply = await http.get("/claim")
+        policy = reply.headers["content-security-policy"]
+        (script,) = re.findall("<script>(.*?)</script>", reply.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}'" in policy and "connect-src 'self'" in policy and "form-action 'none'" in policy
+        assert "&lt;Ann&gt;" in reply.text and "<Ann>" not in reply.text and "{{" not in reply.text
+        assert not re.findall(r"(?:src|href)\s*=", reply.text), "no resource from anywhere"
+        assert "?" not in re.findall(r'fetch\("([^"]*)"', script)[0], "no key in an address"
+        assert not re.findall(r"<input[^>]*\bname=", reply.text), "a browser without scripts sends nothing"
