@@ -70,7 +70,7 @@ torture rounds="10" streams="1000" seeds="5000":
     just sim "$3"
     just mutate
     IAMINE_CHAOS_STREAMS="$2" IAMINE_PAUSE_ROUNDS=10 pytest -q -x -s -p no:cacheprovider tests/chaos
-    IAMINE_SOAK=100000 pytest -q -p no:cacheprovider tests/acceptance/test_weather.py
+    IAMINE_SOAK=100000 IAMINE_SOAK_CYCLES=1000 pytest -q -s -p no:cacheprovider tests/acceptance/test_soak.py
     for round in $(seq "$1"); do echo "round $round"; IAMINE_FAIR_SEEDS=12 pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/chaos tests/integration/store tests/integration/up || exit 1; done
 
 # The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)

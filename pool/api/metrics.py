@@ -1,5 +1,6 @@
 """Figures for Prometheus; every name begins with iamine_."""
 
+import asyncio
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -25,8 +26,16 @@ class _HubFigures(Collector):
         yield GaugeMetricFamily("iamine_queued_jobs", "Jobs that wait for a worker now.", value=self._hub.queued)
         offered = sum(1 for card in self._hub.models() if card.workers)
         yield GaugeMetricFamily("iamine_models", "Models offered by at least one worker now.", value=offered)
+        yield GaugeMetricFamily("iamine_loop_tasks", "Tasks of the event loop now.", value=_tasks())
         for name, value in self._counters().items():
             yield CounterMetricFamily(f"iamine_hub_{name}", "Counted by the hub.", value=value)
+
+
+def _tasks() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # asked for outside of an event loop
+        return 0
 
 
 class Metrics:

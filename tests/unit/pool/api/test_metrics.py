@@ -15,6 +15,10 @@ def test_the_hubs_own_counters_are_told_with_the_prefix() -> None:
     assert "_created" not in text
 
 
+async def test_the_tasks_of_the_loop_are_counted() -> None:
+    assert "iamine_loop_tasks 1.0" in Metrics(FakeHub(), dict).text().decode()
+
+
 def test_no_figure_is_told_twice() -> None:
     text = Metrics(FakeHub(), lambda: {"tokens": 1.0, "answers": 2.0}).text().decode()
     names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
