@@ -111,6 +111,9 @@ class WorkerConnection(asyncio.Protocol):
 
     def _on_request(self, request: Request) -> None:
         """The handshake; whoever does not speak WebSocket is told so in HTTP."""
+        if self._websocket.eof_sent:  # what came right behind the request was no frame, and has ended it all
+            self._transport.close()
+            return
         response = self._websocket.accept(request)
         self._websocket.send_response(response)
         if self._websocket.state is State.OPEN:

@@ -40,15 +40,15 @@ def answered(stream: bool, status: int, body: bytes) -> str:
 async def asking(house: House, model: str, count: int) -> list[str]:
     """So many requests by a few clients, every other one streamed; the different answers."""
 
-    async def some(client: PlainClient) -> set[str]:
+    async def some() -> set[str]:
         found = set()
-        for number in range(count // CLIENTS):
-            stream = number % 2 == 0
-            found.add(answered(stream, *await client.ask(COUNT | {"model": model, "stream": stream, "temperature": 0})))
-        await client.close()
+        async with PlainClient(house.port, house.key) as client:
+            for number in range(count // CLIENTS):
+                stream = number % 2 == 0
+                found.add(answered(stream, *await client.ask(COUNT | {"model": model, "stream": stream, "temperature": 0})))
         return found
 
-    return sorted(set.union(*await asyncio.gather(*(some(PlainClient(house.port, house.key)) for _ in range(CLIENTS)))))
+    return sorted(set.union(*await asyncio.gather(*(some() for _ in range(CLIENTS)))))
 
 
 @asynccontextmanager

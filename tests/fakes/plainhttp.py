@@ -12,6 +12,12 @@ class PlainClient:
         self._port, self._key, self._path = port, key, path
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
+    async def __aenter__(self) -> "PlainClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def ask(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Send and read whole. The server may have ended an idle connection: then another is opened, once."""
         fresh = self._streams is None

@@ -11,7 +11,19 @@ from websockets.exceptions import ConnectionClosed
 from iamine.identity import Identity
 from iamine.ids import ModelId
 from iamine.wire.codec import decode_from_pool, encode
-from iamine.wire.messages import MAX_FRAME_BYTES, Finished, Hardware, Heartbeat, Job, ModelOffer, SequenceStep, Started, Step
+from iamine.wire.messages import (
+    MAX_FRAME_BYTES,
+    Embedded,
+    EmbeddingWork,
+    Finished,
+    Hardware,
+    Heartbeat,
+    Job,
+    ModelOffer,
+    SequenceStep,
+    Started,
+    Step,
+)
 from iamine.wire.session import Accepted, Challenged, WorkerSession, Working
 
 HARDWARE = Hardware(cpu="fake", cores_physical=1, cores_usable=1.0, memory_bytes=1, memory_available_bytes=1)
@@ -78,6 +90,10 @@ class WireWorker:
             return
 
     async def _answer(self, socket: ClientConnection, job: Job) -> None:
+        if isinstance(job.work, EmbeddingWork):
+            vectors = tuple((1.0, 0.0) for _ in job.work.inputs)
+            await socket.send(encode(Embedded(job=job.job, epoch=job.epoch, vectors=vectors, prompt_tokens=5)))
+            return
         count = job.sampling.max_tokens
         step = SequenceStep(job=job.job, epoch=job.epoch, index=0, ids=tuple(range(count)), text=text(count))
         await socket.send(encode(Started(job=job.job, epoch=job.epoch, prompt_tokens=5)))

@@ -145,6 +145,19 @@ async def test_rubbish_ends_its_own_connection_only(served: Served) -> None:
         assert served.hub.workers == 1
 
 
+@pytest.mark.parametrize("upgrade", ["Connection: Upgrade\r\nUpgrade: websocket", "Connection: close"])
+async def test_rubbish_right_behind_the_request_ends_the_connection_without_a_fault(served: Served, upgrade: str) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+    reader, writer = await served.raw()
+    key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+    writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n{key}\r\n\r\n".encode() + b"\xff" * 20)
+    async with asyncio.timeout(SOON_S):
+        await reader.read()
+    writer.close()
+    assert faults == []
+
+
 async def test_a_message_too_long_is_refused(served: Served) -> None:
     async with connect(served.url) as socket:
         await join(socket)
