@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,11 @@ from random import SystemRandom
 from msgspec import structs
 
 from appliance.agent import fetching, probe, verdict
+from appliance.agent.anew import Anew
 from appliance.agent.config import Settings, worker_endpoint
 from appliance.agent.control import Ask, State, listen
 from appliance.agent.duty import Duty
-from appliance.agent.errors import ConfigError
+from appliance.agent.errors import ConfigError, EngineFailed
 from appliance.agent.fetch import PlainProgress, Shelf
 from appliance.agent.finding import Home, home
 from appliance.agent.fit import gigabytes
@@ -28,9 +29,11 @@ from appliance.agent.plan import Plan, how, plan
 from appliance.agent.runner import Runner, hosted, spawn
 from appliance.agent.screen import Screen, error_line
 from appliance.agent.settling import Settling
-from appliance.agent.types import ModelFile
+from appliance.agent.types import ModelFile, ModelSpec
 from appliance.agent.upgrade import Upgrade
 from appliance.agent.verdictfile import VerdictFile, build
+from appliance.agent.watchdog import FILE_NAME as LADDER_NAME
+from appliance.agent.watchdog import Watchdog
 from appliance.agent.worker import Worker
 from iamine import __version__, release
 from iamine.keyfile import load_or_create
@@ -57,9 +60,10 @@ class Prepared:
     files: Sequence[ModelFile]
     book: VerdictFile
     plan: Plan
+    watchdog: Watchdog
 
 
-def prepare(settings: Settings, screen: Screen) -> Prepared:
+def prepare(settings: Settings, screen: Screen, *, supervised: bool = False) -> Prepared:
     """Know whom to work for, look at the machine and its files, and decide what to load. Raises AgentError."""
     chosen_home = home(settings, screen.say)
     machine = probe.probe()
@@ -67,13 +71,21 @@ def prepare(settings: Settings, screen: Screen) -> Prepared:
     catalog = at_hand(settings, screen)
     for problem in catalog.problems:
         screen.say(problem)
-    book = verdicts(settings, machine, screen.say)
-    chosen = plan(settings, machine, catalog.files, book.known)
+    watchdog = Watchdog(
+        path=settings.data_dir / LADDER_NAME,
+        say=screen.say,
+        now=time.time,
+        supervised=supervised,
+        may_reboot=settings.may_reboot,
+    )
+    allowed = watchdog.allowed(machine)
+    book = verdicts(settings, allowed, screen.say)
+    chosen = plan(settings, allowed, catalog.files, book.known)
     if chosen.problem:
         raise ConfigError(chosen.problem, hint=chosen.hint)
     for reason in chosen.reasons:
         screen.say(f"chosen {reason}")
-    return Prepared(home=chosen_home, machine=machine, files=catalog.files, book=book, plan=chosen)
+    return Prepared(home=chosen_home, machine=machine, files=catalog.files, book=book, plan=chosen, watchdog=watchdog)
 
 
 def verdicts(settings: Settings, machine: Hardware, say: Callable[[str], None]) -> VerdictFile:
@@ -119,16 +131,27 @@ def sole_worker(data_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: Path, told: Notify) -> int:
-    """Load, link and serve until a signal (0), or until the pool refuses this worker for good (3)."""
-    identity = load_or_create(key)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A worker put together; nothing of it runs yet."""
+
+    worker: Worker
+    runner: Runner
+    link: Link
+    upgrade: Upgrade | None
+    duty: Duty
+    anew: Anew
+
+
+def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Path, leave: Callable[[int], None]) -> Parts:
+    """Every part, knowing those that it needs. `leave(code)` ends the worker."""
     worker = Worker(
         hardware=prepared.machine.told(),
         say=screen.say,
         clock=time.monotonic,
         renew=lambda news: renewed(news, settings.data_dir),
     )
-    runner = engines(settings, worker)
+    runner = engines(settings, worker, lambda spec, words, often: anew.died(spec, words, often))
     endpoint = Endpoint(
         url=worker_endpoint(prepared.home.base),
         pins=settings.data_dir / PINS_NAME,
@@ -137,14 +160,14 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: P
         agent=f"iamine/{__version__}",
         manifest=release.current(settings.data_dir, release.today()).serial,
     )
-    link = Link(endpoint=endpoint, identity=identity, owner=worker, random=SystemRandom().random)
+    link = Link(endpoint=endpoint, identity=load_or_create(key), owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
     settling = Settling(
         engines=runner,
         book=prepared.book,
         serving=prepared.plan.specs,
         files=prepared.files,
-        choose=lambda files: plan(settings, prepared.machine, files, prepared.book.known),
+        choose=lambda files: plan(settings, anew.allowed, files, settling.book.known),
         say=screen.say,
         used=lambda spec: Shelf(folder=spec.path.parent.parent).used(spec.file_sha256),
     )
@@ -153,39 +176,86 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: P
         folder=settings.data_dir,
         schedule=settings.schedule,
         hands=worker,
-        load=lambda: take_up(settling, upgrade),
+        load=lambda: take_up(settling, upgrade, anew),
         release=runner.release,
         say=screen.say,
         now=lambda: datetime.now().astimezone(),
         clock=time.monotonic,
     )
+    anew = Anew(
+        machine=prepared.machine,
+        watchdog=prepared.watchdog,
+        probe=probe.probe,
+        settle_on=lambda machine: settle_on(machine, settings, settling, upgrade, worker, screen),
+        reload=duty.again,
+        busy=lambda: runner.running > 0,
+        leave=leave,
+    )
+    return Parts(worker=worker, runner=runner, link=link, upgrade=upgrade, duty=duty, anew=anew)
+
+
+async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: Path, told: Notify) -> int:
+    """Load, link and serve until a signal (0), until the pool refuses this worker for good (3), or as the watchdog says."""
     with stop_signals() as stop:
-        on_duty, beats = asyncio.create_task(duty.run()), asyncio.create_task(beat(told))
+        ends: list[int] = []
+
+        def leave(code: int) -> None:
+            ends.append(code)
+            stop.set()
+
+        parts = put_together(settings, prepared, screen, key, leave)
+        on_duty, beats = asyncio.create_task(parts.duty.run()), asyncio.create_task(beat(told))
         try:
-            async with listen(settings.data_dir, shown(duty.asked, worker, screen), screen.say):
-                if not await _first(stop, on_duty, duty.ready):
-                    return EXIT_OK
-                if on_duty.done():
-                    await on_duty
-                return await _serve(worker, link, on_duty, screen, stop, None if upgrade is None else upgrade.run())
+            async with listen(settings.data_dir, shown(parts.duty.asked, parts.worker, screen), screen.say):
+                if await _first(stop, on_duty, parts.duty.ready):
+                    if on_duty.done():
+                        await on_duty
+                    ends.append(await _serve(parts, on_duty, screen, stop))
+        except EngineFailed as error:
+            ends.append(parts.anew.idle())
+            if not ends[0]:
+                raise
+            screen.say(error_line(error))
         finally:
             told.tell("STOPPING=1")
             on_duty.cancel()
             await asyncio.gather(on_duty, return_exceptions=True)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(runner.close(), RUNNER_CLOSE_S)
+                await asyncio.wait_for(parts.runner.close(), RUNNER_CLOSE_S)
             beats.cancel()
             await asyncio.gather(beats, return_exceptions=True)
+        return next(iter(ends), EXIT_OK)
 
 
-def engines(settings: Settings, worker: Worker) -> Runner:
+def engines(settings: Settings, worker: Worker, on_crash: Callable[[ModelSpec, str, bool], bool]) -> Runner:
     """What runs the models: children of this process, or of the engine host that the settings name."""
     return Runner(
         on_frame=worker.on_frame,
         on_offers=worker.on_offers,
         quarantine_dir=settings.data_dir / QUARANTINE_NAME,
         launch=hosted(settings.engine_socket) if settings.engine_socket else spawn,
+        on_crash=on_crash,
     )
+
+
+def settle_on(
+    machine: Hardware, settings: Settings, settling: Settling, upgrade: Upgrade | None, worker: Worker, screen: Screen
+) -> None:
+    """What is to be loaded on a machine that is another than it was; where nothing fits it, what was loaded before."""
+    settling.book = verdicts(settings, machine, screen.say)
+    worker.moved(machine.told())
+    screen.say(describe(machine))
+    chosen = plan(settings, machine, settling.files, settling.book.known)
+    if chosen.problem:
+        screen.say(f"{chosen.problem}; {chosen.hint}")
+        return
+    settling.serving = chosen.specs
+    if upgrade is not None:
+        upgrade.loaded = chosen.specs
+    screen.board.about(describe(machine))
+    screen.board.chosen(chosen.reasons)
+    for reason in chosen.reasons:
+        screen.say(f"chosen {reason}")
 
 
 async def beat(told: Notify) -> None:
@@ -221,8 +291,9 @@ def renewed(news: ManifestUpdate, data_dir: Path) -> str:
     return f"the pool sent a newer list of models ({taken.serial}); it counts from the next start on"
 
 
-async def take_up(settling: Settling, upgrade: Upgrade | None) -> None:
+async def take_up(settling: Settling, upgrade: Upgrade | None, anew: Anew) -> None:
     """Load what serves, or what the measure leaves of it. Raises AgentError when nothing loads."""
+    await anew.prepare()
     if upgrade is not None:
         settling.serving = upgrade.loaded
     await settling.settle()
@@ -261,17 +332,11 @@ def upgrading(
     )
 
 
-async def _serve(
-    worker: Worker,
-    link: Link,
-    on_duty: "asyncio.Task[None]",
-    screen: Screen,
-    stop: asyncio.Event,
-    upgrade: Coroutine[None, None, None] | None = None,
-) -> int:
+async def _serve(parts: Parts, on_duty: "asyncio.Task[None]", screen: Screen, stop: asyncio.Event) -> int:
     """Serve until told to stop or refused; the exit code."""
-    beside = [asyncio.create_task(upgrade)] if upgrade else []
-    beside += [asyncio.create_task(_show(worker, screen)), asyncio.create_task(_tick(worker))]
+    worker, link = parts.worker, parts.link
+    beside = [asyncio.create_task(parts.upgrade.run())] if parts.upgrade else []
+    beside += [asyncio.create_task(each) for each in (_show(worker, screen), _tick(worker), parts.anew.watch())]
     linked = asyncio.create_task(link.run())
     try:
         if not await _first(stop, on_duty, linked):

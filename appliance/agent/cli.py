@@ -112,7 +112,7 @@ def run_worker(args: argparse.Namespace) -> int:
     try:
         check_processor()
         with app.sole_worker(chosen.data_dir):
-            prepared = app.prepare(chosen, screen)
+            prepared = app.prepare(chosen, screen, supervised=bool(told.address))
             tell(board, chosen, prepared)
             sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
             sensors[0].start()

@@ -23,6 +23,7 @@ MODELS_NAME = "models"
 POOL_VARIABLE = "IAMINE_POOL"
 HUB_VARIABLE = "IAMINE_HUB"
 ENGINE_VARIABLE = "IAMINE_ENGINE_SOCKET"
+REBOOT_VARIABLE = "IAMINE_MAY_REBOOT"
 WORKER_PATH = "/v1/workers/connect"
 _KEYS = "pool, pool_key, discover, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, engine_socket"
 _TABLES = "[fetch], [[models]], [schedule]"
@@ -101,7 +102,8 @@ class Settings:
     """What holds. `pool` is the pool's base address ending in /v1, "" when none was said; 0 and None mean: choose.
 
     `discover`: without a pool, one is looked for on the local network.
-    `engine_socket` is where an engine host listens; None: engines are children of the agent.
+    `engine_socket` is where an engine host listens; None: engines are children of the agent. `may_reboot`: the machine has
+    nothing else to do, and a unit that reboots it when the agent asks for it by its exit status.
     """
 
     data_dir: Path
@@ -118,6 +120,7 @@ class Settings:
     exact: bool | None = None
     models_dir: Path
     engine_socket: Path | None = None
+    may_reboot: bool = False
     fetch: FetchSettings = NO_FETCH
     models: tuple[ListedModel, ...] = ()
     schedule: Schedule = ()
@@ -143,6 +146,7 @@ def settings(options: Options, environ: Mapping[str, str], data_dir: Path) -> Se
         gpu=file.gpu,
         exact=file.exact,
         models_dir=options.models_dir or _anchor(file.models_dir or data_dir / MODELS_NAME, path),
+        may_reboot=environ.get(REBOOT_VARIABLE) == "1",
         engine_socket=_anchor(engines, path) if engines else None,
         fetch=_fetch(file.fetch, environ, path),
         models=tuple(msgspec.structs.replace(model, path=str(_anchor(model.path, path))) for model in file.models),

@@ -83,6 +83,17 @@ class Duty:
                 pass
         return self._state()
 
+    async def again(self, why: str) -> None:
+        """Give every job back, let the models go, and load what is to be loaded by now; at rest only the last comes later."""
+        async with self._turn:
+            if self._rest is not None:
+                return
+            moved = self._hands.rest(why)
+            await self._stop_loading()
+            await self._release()
+            self._say(f"{why}; {moved} answers go on elsewhere" if moved else why)
+            self._take_up()
+
     # ---- inside --------------------------------------------------------------------------------------------------------
 
     async def _change(self, pause: Pause | None) -> None:

@@ -1,6 +1,7 @@
 """What a machine is: processor, memory, graphics devices and what surrounds them, as one frozen value."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from iamine.wire import messages
@@ -41,7 +42,7 @@ class Device:
     """A graphics device; not `usable` says why in `reason`. `address` is its place on the PCI bus, "" where there is none.
 
     `shared` memory is the system's own. `bytes_per_s` is the memory's speed, 0.0 where unknown; `capability` is NVIDIA's;
-    `driver_version` is "" where the driver does not tell it.
+    `driver_version` is "" where the driver does not tell it. `left_out`: it would be usable, but engines on it kept dying.
     """
 
     name: str
@@ -56,6 +57,12 @@ class Device:
     capability: tuple[int, int] | None = None
     usable: bool = False
     reason: str = ""
+    left_out: bool = False
+
+    @property
+    def place(self) -> str:
+        """What tells it from the machine's other devices."""
+        return self.address or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,14 @@ class Hardware:
         """The devices a model can run on together: llama.cpp leaves shared-memory ones aside where there are others."""
         usable = tuple(device for device in self.devices if device.usable)
         return tuple(device for device in usable if not device.shared) or usable[:1]
+
+    def without(self, places: Collection[str], reason: str) -> "Hardware":
+        """The same machine whose usable devices at these places are left out."""
+        devices = tuple(
+            replace(each, usable=False, left_out=True, reason=reason) if each.usable and each.place in places else each
+            for each in self.devices
+        )
+        return replace(self, devices=devices)
 
     def told(self) -> messages.Hardware:
         """What the pool is told of it; a device that is not used has the backend "none"."""

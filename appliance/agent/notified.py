@@ -1,11 +1,9 @@
-"""A screen that tells systemd, too, what goes on: `systemctl status` shows it, and a long start is not taken for a hung one."""
+"""A screen that tells systemd, too, what goes on: `systemctl status` shows it."""
 
 from appliance.agent.notify import Notify
 from appliance.agent.screen import Screen
 from appliance.agent.types import Status
 from appliance.agent.view import counts, link_line
-
-START_S = 120  # from one line to the next, while a large file is hashed; told at least each 256 MB
 
 
 class Notified:
@@ -17,7 +15,7 @@ class Notified:
 
     def say(self, line: str) -> None:
         """An event."""
-        self._told.tell(f"STATUS={line}", f"EXTEND_TIMEOUT_USEC={START_S * 1_000_000}")
+        self._told.tell(f"STATUS={line}")
         self._inner.say(line)
 
     def show(self, status: Status) -> None:

@@ -125,6 +125,7 @@ def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fi
         context_tokens=_context(settings, model.context, found, slots),
         threads=_threads(settings, hardware),
         gpu_layers=ALL_LAYERS if found.gpu else 0,
+        leave_out=tuple(each.address for each in hardware.devices if each.left_out and each.address) if found.gpu else (),
         max_tps=settings.max_tps,
         expected_tps=found.speed_tps,
     )

@@ -134,6 +134,10 @@ class Worker:
             self._moving, self._moving_tps = None, 0.0
             self._changed()
 
+    def moved(self, hardware: Hardware) -> None:
+        """The machine is another than it was; the pool hears of it with the next link."""
+        self._hardware = hardware
+
     # ---- what the link asks ------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:

@@ -17,6 +17,8 @@ import llama_cpp as c
 import numpy as np
 import numpy.typing as npt
 
+from appliance.agent.engine.devices import devices_without
+
 MAX_LOG_LINES = 200
 LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR
 MAX_META_BYTES = 1024 * 1024  # the longest metadata text taken (a chat template)
@@ -121,7 +123,9 @@ class Vocabulary:
 class Model:
     """A model file in memory."""
 
-    def __init__(self, path: Path, *, exact: bool, gpu_layers: int = 0, vocabulary_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, exact: bool, gpu_layers: int = 0, vocabulary_only: bool = False, leave_out: Sequence[str] = ()
+    ) -> None:
         """Raises LlamaError when llama.cpp cannot read the file."""
         _load_backends()
         c.llama_backend_init()
@@ -133,6 +137,9 @@ class Model:
         if gpu_layers == 0:  # without this a visible GPU is used for large batches all the same
             none = (ctypes.c_void_p * 1)(None)
             params.devices = ctypes.cast(none, ctypes.c_void_p).value
+        elif leave_out:
+            chosen = devices_without(c.llama_cpp._lib, leave_out)
+            params.devices = ctypes.cast(chosen, ctypes.c_void_p).value
         self.handle: Any = c.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
             raise LlamaError("llama.cpp could not load the file")

@@ -39,7 +39,7 @@ def load(wanted: Load, logs: LogRing) -> Ready:
     path = Path(wanted.path)
     check_file(path)
     try:
-        model = Model(path, exact=wanted.exact, gpu_layers=wanted.gpu_layers)
+        model = Model(path, exact=wanted.exact, gpu_layers=wanted.gpu_layers, leave_out=wanted.leave_out)
     except LlamaError as error:
         hint = "The file may be cut off, or made for a newer llama.cpp: check its SHA-256 and download it again."
         raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", hint) from error

@@ -1,7 +1,4 @@
-"""llama.cpp's own list of devices, by ctypes and without importing llama_cpp. Called in a child process.
-
-The struct is ggml_backend_dev_props of llama.cpp 0c1e57098; it grows between versions, so spare bytes follow it.
-"""
+"""llama.cpp's own list of devices, by ctypes and without importing llama_cpp. Called in a child process."""
 
 import ctypes as c
 import os
@@ -9,27 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from appliance.agent.engine.devices import Props
 from appliance.agent.probe.answers import Engine, EngineDevice
 
 _KINDS = {0: "CPU", 1: "GPU", 2: "IGPU", 3: "ACCEL", 4: "META"}
 _VARIANT = "libggml-cpu-"
-
-
-class _Caps(c.Structure):
-    _fields_ = [(name, c.c_bool) for name in ("async_", "host_buffer", "buffer_from_host_ptr", "events", "mmap_support")]
-
-
-class _Props(c.Structure):
-    _fields_ = [
-        ("name", c.c_char_p),
-        ("description", c.c_char_p),
-        ("memory_free", c.c_size_t),
-        ("memory_total", c.c_size_t),
-        ("type", c.c_int),
-        ("device_id", c.c_char_p),
-        ("caps", _Caps),
-        ("_spare", c.c_byte * 64),
-    ]
 
 
 def library_folder() -> Path | None:
@@ -62,7 +43,7 @@ def _listed(library: Any, folder: Path) -> Engine:
     library.ggml_backend_dev_get.restype = c.c_void_p
     library.ggml_backend_dev_get.argtypes = [c.c_size_t]
     library.ggml_backend_dev_get_props.restype = None
-    library.ggml_backend_dev_get_props.argtypes = [c.c_void_p, c.POINTER(_Props)]
+    library.ggml_backend_dev_get_props.argtypes = [c.c_void_p, c.POINTER(Props)]
     library.ggml_backend_load_all_from_path.restype = None
     library.ggml_backend_load_all_from_path.argtypes = [c.c_char_p]
     if library.ggml_backend_reg_count() == 0:
@@ -78,7 +59,7 @@ def _listed(library: Any, folder: Path) -> Engine:
 
 
 def _device(library: Any, number: int) -> EngineDevice:
-    props = _Props()
+    props = Props()
     library.ggml_backend_dev_get_props(library.ggml_backend_dev_get(number), c.byref(props))
     return EngineDevice(
         name=_text(props.name),

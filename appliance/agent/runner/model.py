@@ -24,10 +24,14 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
-    """Where a model tells what happens: frames of its jobs, and that its offer came or went."""
+    """Where a model tells what happens: frames of its jobs, that its offer came or went, and that its engine died.
+
+    `on_crash(spec, last words, too often)` returns whether the file is excused when it was too often.
+    """
 
     on_frame: Callable[[EngineOut], None]
     on_change: Callable[[], None]
+    on_crash: Callable[[ModelSpec, str, bool], bool] = lambda spec, words, often: False
 
 
 def failed(job: Job, code: str, message: str, *, retryable: bool = True) -> Failed:
@@ -46,6 +50,7 @@ def load_frame(spec: ModelSpec) -> Load:
         context_tokens=spec.context_tokens,
         threads=spec.threads,
         gpu_layers=spec.gpu_layers,
+        leave_out=spec.leave_out,
         max_tps=spec.max_tps,
         measure_s=spec.measure_s,
         prefill_tps=spec.prefill_tps,
@@ -246,7 +251,10 @@ class Model:
     def _note_crash(self, last_words: str) -> None:
         self._crashes.append(Crash(at=time.monotonic(), jobs_done=self._jobs_done))
         del self._crashes[:-CRASHES]
-        if is_dangerous(self._crashes):
+        often = is_dangerous(self._crashes)
+        if self.listeners.on_crash(self.spec, last_words, often) and often:
+            self._crashes.clear()
+        elif often:
             self.quarantine.add(self.spec, now=time.time(), last_words=last_words)
 
     def _quarantined(self) -> EngineQuarantined:

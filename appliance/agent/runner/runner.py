@@ -26,8 +26,9 @@ class Runner:
         quarantine_dir: Path,
         stuck_s: float = STUCK_S,
         launch: Launch = spawn,
+        on_crash: Callable[[ModelSpec, str, bool], bool] = lambda spec, words, often: False,
     ) -> None:
-        self._launch = launch
+        self._launch, self._on_crash = launch, on_crash
         self._on_frame = on_frame
         self._on_offers = on_offers
         self._quarantine = Quarantine(quarantine_dir)
@@ -45,7 +46,7 @@ class Runner:
             return known.offer
         if known is not None:
             await known.close()
-        listeners = Listeners(on_frame=self._on_frame, on_change=self._changed)
+        listeners = Listeners(on_frame=self._on_frame, on_change=self._changed, on_crash=self._on_crash)
         model = Model(spec, self._quarantine, listeners, self._stuck_s, self._launch)
         offer = await model.load()
         if self._closed:

@@ -152,6 +152,26 @@ async def test_an_engine_killed_again_and_again_is_not_restarted(watch: Watch, t
     assert watch.offers[-1] == 0
 
 
+async def test_a_file_that_is_excused_is_not_quarantined_and_its_engine_comes_back(tmp_path: Path) -> None:
+    seen: list[tuple[bool, str]] = []
+
+    def excused(spec: ModelSpec, words: str, too_often: bool) -> bool:
+        seen.append((too_often, words))
+        return too_often
+
+    watch = Watch(tmp_path, on_crash=excused)
+    await watch.runner.load(SPEC)
+    for number in range(4):
+        await watch.until(lambda: watch.runner.ready)
+        watch.engines()[0].kill()
+        await watch.until(lambda number=number: len(seen) > number)
+    await watch.until(lambda: watch.runner.ready)
+    assert [often for often, _ in seen] == [False, False, True, False]
+    assert "exit status -9" in seen[0][1]
+    assert not (tmp_path / "quarantine").exists()
+    await watch.runner.close()
+
+
 async def test_a_bad_file_is_refused_at_once_and_not_quarantined(watch: Watch, tmp_path: Path) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(b"nothing")

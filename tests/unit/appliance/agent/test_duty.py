@@ -1,6 +1,9 @@
 """Duty and rest, with hands that are written down and a clock that is set by hand."""
 
 import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -61,6 +64,12 @@ async def running(duty: Duty) -> "asyncio.Task[None]":
     task = asyncio.create_task(duty.run())
     await asyncio.wait_for(duty.ready.wait(), 5)
     return task
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5) if sys.version_info >= (3, 11) else contextlib.nullcontext():
+        while not done():
+            await asyncio.sleep(0)
 
 
 async def ended(task: "asyncio.Task[None]") -> None:
@@ -162,3 +171,24 @@ async def test_a_folder_that_keeps_nothing_is_told_and_the_pause_holds_all_the_s
     bench = Bench(tmp_path / "none")
     assert (await bench.duty.asked(Ask(ask="pause"))).state == "resting"
     assert any("forgotten" in line for line in bench.lines)
+
+
+async def test_planning_anew_gives_back_frees_and_loads(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    task = await running(bench.duty)
+    bench.acts.clear()
+    await bench.duty.again("a card went")
+    await until(lambda: "resume" in bench.acts)
+    assert bench.acts == ["rest: a card went", "release", "load", "loaded", "resume"]
+    assert bench.lines == ["a card went; 3 answers go on elsewhere"]
+    await ended(task)
+
+
+async def test_planning_anew_at_rest_wakes_nobody(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    task = await running(bench.duty)
+    await bench.duty.asked(Ask(ask="pause"))
+    bench.acts.clear()
+    await bench.duty.again("a card came")
+    assert bench.acts == []
+    await ended(task)
