@@ -53,6 +53,12 @@ lock:
 mote *arguments:
     mote/retrain "$@"
 
+# The wheel and the source archive of iamine-ai, the same bytes everywhere, into dist/ with SHA256SUMS of all that lies there
+dist:
+    rm -f dist/iamine_ai-*
+    umask 022 && SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) python -m hatchling build -d dist -t wheel -t sdist
+    cd dist && sha256sum -- iamine* | tee SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS
+
 # Measure: runs bench/NAME.py
 bench name *arguments:
     name=$1; shift; python "bench/$name.py" "$@"

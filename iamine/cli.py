@@ -54,7 +54,7 @@ def run(argv: Sequence[str], sides: Iterable[EntryPoint]) -> int:
     if wanted is not None and wanted not in commands.choices and broken:
         raise IamineError(
             f"there is no command `{wanted}` here, and a part of the program does not load: {reasons}",
-            hint="install what is missing with ./run setup",
+            hint="install what is missing: ./run setup in a clone, else pip install --upgrade iamine-ai",
         )
     options = parser.parse_args(argv)
     code = options.run(options)
@@ -67,7 +67,8 @@ def register_sides(
 ) -> Mapping[str, str]:
     """Let each side add its commands; say which could not be imported, and why."""
     broken: dict[str, str] = {}
-    for side in sorted(sides, key=lambda side: side.name):
+    once = {side.name: side for side in sides}  # the project under its former name may still be installed beside
+    for side in sorted(once.values(), key=lambda side: side.name):
         register = _load(side, broken)
         if register is not None:
             register(commands)

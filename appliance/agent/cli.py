@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, benching, doctor, fetching, fit, pause, report, status
+from appliance.agent import app, benching, doctor, fetching, fit, pause, report, status, units
 from appliance.agent.board import Board
 from appliance.agent.config import Options, Settings, settings
 from appliance.agent.errors import ConfigError
@@ -50,6 +50,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the agent's commands."""
     _worker(_command(subparsers, "worker", "give this machine to a pool", run_worker))
     pause.register(subparsers)
+    units.register(subparsers)
     _command(subparsers, "probe", "what this machine is, and which models fit it and why", run_probe, json=True)
     _command(subparsers, "models", "the known models: at hand or not, and whether they fit", run_models, json=True)
     getting = _command(subparsers, "fetch", "fetch the best model for this machine, or a named one", run_fetch)
