@@ -50,6 +50,7 @@ def test_a_worker_without_a_pool_says_how_to_set_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("IAMINE_POOL", raising=False)
+    (tmp_path / "worker.toml").write_text("discover = false")
     code, _, err = run(capsys, "worker", "--auto", "--data-dir", str(tmp_path))
     assert code == 1
     assert "--pool" in err
@@ -103,6 +104,7 @@ def test_the_status_file_tells_why_a_worker_does_not_start(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("IAMINE_POOL", raising=False)
+    (tmp_path / "worker.toml").write_text("discover = false")
     status = tmp_path / "status.json"
     assert main(["worker", "--data-dir", str(tmp_path), "--plain", "--status", str(status)]) == 1
     found = json.loads(status.read_text())
