@@ -20,8 +20,8 @@ AFTER = (
     ("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/iamine.conf"),
     ("systemctl", "daemon-reload"),
 )
-NEXT = """Now write pool = "http://HOST:PORT" into /var/lib/iamine/worker/worker.toml; without it a pool is looked for on the local
-network. Then: systemctl enable --now iamine-worker.service
+NEXT = """Name the pool in /var/lib/iamine/worker/worker.toml: pool = "http://HOST:PORT" (without it, one is looked for on the
+local network). Then: systemctl enable --now iamine-worker.service
 """
 
 
