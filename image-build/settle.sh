@@ -10,6 +10,9 @@ rm -f /etc/ssh/ssh_host_* /var/lib/systemd/random-seed /var/lib/dbus/machine-id
 passwd --lock root >/dev/null 2>&1
 ldconfig
 rm -f /var/cache/ldconfig/aux-cache
+# Python: its tests, its editor, its documents; udev: the sources of its data base; C's tables of old alphabets (UTF-8 is built in)
+rm -rf /usr/lib/python3*/test /usr/lib/python3*/idlelib /usr/lib/python3*/pydoc_data /usr/lib/python3*/turtle*
+rm -rf /usr/lib/udev/hwdb.d /usr/lib/x86_64-linux-gnu/gconv
 # Python's own library, compiled whatever its files' dates say
 python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3 /usr/lib/python3.*/ >/dev/null || true
 # The clock starts no earlier than this system was made

@@ -19,7 +19,6 @@ from appliance.agent.models import Catalog
 from appliance.agent.notified import Notified
 from appliance.agent.notify import notify
 from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
-from appliance.agent.processor import missing
 from appliance.agent.screen import PlainScreen, error_line, open_screen
 from appliance.agent.statusfile import StatusFile
 from iamine import chat, release
@@ -27,6 +26,7 @@ from iamine.client import FILE_NAME, Access, Client, read_file
 from iamine.errors import IamineError
 from iamine.manifest import Model
 from iamine.paths import data_dir
+from iamine.processor import missing
 from iamine.terminal import Terminal
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130

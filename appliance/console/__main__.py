@@ -7,8 +7,8 @@ import time
 from contextlib import suppress
 
 from appliance.console.screen import Picture
-from appliance.console.seen import START, STATUS, machine, report
-from appliance.console.view import footer, picture, plain
+from appliance.console.seen import CLOCK, START, STATUS, machine, report
+from appliance.console.view import footer, picture, plain, with_clock
 
 DRAWN_EVERY_S = 1.0
 SERIAL_EVERY = 5  # drawings
@@ -21,10 +21,12 @@ def main() -> None:
     serial = open_serial(parser.parse_args().serial)
     screen, count, told = Picture(), 0, ""
     while True:
-        now, start, status = machine(), report(START), report(STATUS)
-        screen.show(picture(now, start, status), footer(now))
+        now, status, clock = machine(), report(STATUS), report(CLOCK)
+        start = with_clock(report(START), {} if now.synchronized else clock)
+        screen.show(picture(now, start, status), footer(now, clock.get("by")))
         line = plain(now, start, status)
-        if serial is not None and (count % SERIAL_EVERY == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")):
+        due = count % SERIAL_EVERY == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")
+        if serial is not None and due and not (told and start.get("recovery")):  # a shell is open on it
             with suppress(OSError):  # nobody reads: the line is lost, the picture goes on
                 os.write(serial, line.encode("ascii", "replace") + b"\r\n")
             told = line

@@ -12,6 +12,7 @@ from appliance.console.view import Machine
 from iamine import __version__
 
 START, STATUS = Path("/run/iamine/start.json"), Path("/run/iamine-worker/status.json")
+CLOCK = Path("/run/iamine-clock/clock.json")
 SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
 NETWORK = Path("/sys/class/net")
 EFI, LOCKDOWN = Path("/sys/firmware/efi"), Path("/sys/kernel/security/lockdown")

@@ -33,6 +33,13 @@ class Machine:
     synchronized: bool
 
 
+def with_clock(start: Mapping[str, object], clock: Mapping[str, object]) -> Mapping[str, object]:
+    """First boot's report with what was found out about the clock since."""
+    if not clock.get("message"):
+        return start
+    return {**start, "problems": [*_problems(start), clock]}
+
+
 def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, object]) -> tuple[Line, ...]:
     """The whole screen; the reports may be empty while things start."""
     lines = [
@@ -46,6 +53,10 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
         lines.append(Line("work", work))
     if start and not start.get("kept"):
         lines.append(Line("memory only", "nothing is kept when this machine goes off", "dim"))
+    if start.get("in_memory") and start.get("disk"):
+        lines.append(Line("stick", "the system runs from memory: the stick may be pulled out", "dim"))
+    if start.get("recovery"):
+        lines.append(Line("recovery", "a root shell is open on Alt+F2 and on the serial line, for this start only", "bad"))
     for problem in _problems(start)[-PROBLEMS_SHOWN:]:
         lines.append(Line(str(problem.get("code")), str(problem.get("message")), "bad"))
         if problem.get("advice"):
@@ -54,9 +65,10 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
     return tuple(lines)
 
 
-def footer(machine: Machine) -> str:
-    """What stands under the picture."""
-    clock = "" if machine.synchronized else ", clock not checked by a time server"
+def footer(machine: Machine, checked_by: object = "") -> str:
+    """What stands under the picture. `checked_by`: who told the time where no time server did."""
+    by_whom = ", the clock is the pool's" if checked_by == "pool" else ", clock not checked by a time server"
+    clock = "" if machine.synchronized else by_whom
     return f"IAMINE {machine.version}, {machine.firmware}, slot {machine.slot}, up {machine.uptime_s / 60:.0f} min{clock}"
 
 

@@ -44,6 +44,9 @@ def report(start: Start, outcomes: dict[Step, Outcome], path: Path) -> None:
         "problems": [asdict(problem) for problem in start.problems],
         "pool": start.settings.pool,
         "kept": start.kept,
+        "recovery": start.recovery,
+        "in_memory": start.in_memory,
+        "disk": start.disk,
     }
     write(path, json.dumps(told).encode() + b"\n")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import pwd
 import shutil
 import socket
@@ -14,14 +15,16 @@ from appliance.firstboot import render, settings
 from appliance.firstboot.ownids import give_own_ids
 from appliance.firstboot.settings import Problem, Settings
 from appliance.firstboot.steps import Step
-from appliance.medium import stick
+from appliance.medium import memory, stick
 from appliance.medium.files import mounted, sync, write
 from appliance.medium.stick import Stick, StickError, tool
+from iamine import processor
 
 REPART = "/usr/lib/iamine/repart.d"
 MOUNT_OPTIONS = "noatime,nosuid,nodev,noexec"
 FSCK_FINE = (0, 1)  # clean, or corrected
 OWNER = "iamine"
+RECOVERY_UNITS = ("iamine-recovery@tty2.service", "iamine-recovery@ttyS0.service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,10 @@ class Places:
     timesync: Path = Path("/run/systemd/timesyncd.conf.d/iamine.conf")
     worker: Path = Path("/run/iamine/worker.toml")
     mounts: Path = Path("/proc/self/mountinfo")
+    cpuinfo: Path = Path("/proc/cpuinfo")
+    meminfo: Path = Path("/proc/meminfo")
+    unfit: Path = Path("/run/iamine/unfit")
+    system: Path = Path("/run/iamine/system")
 
 
 @dataclass(slots=True)
@@ -45,9 +52,16 @@ class Start:
     settings: Settings = field(default_factory=Settings)
     problems: list[Problem] = field(default_factory=list)
     kept: bool = False  # the data partition is there
+    recovery: bool = False  # a root shell is open
+    in_memory: bool = False  # the stick can be pulled out
     _stick: Stick = field(default_factory=lambda: Stick(""))
     _file: str = ""
     _models: tuple[str, ...] = ()
+
+    @property
+    def disk(self) -> str:
+        """The stick's disk; "" when it was not found."""
+        return self._stick.disk
 
     def performers(self) -> Mapping[Step, Callable[[], None]]:
         """What does each step. They raise StickError or OSError."""
@@ -63,6 +77,9 @@ class Start:
             Step.CLOCK: self.set_clock,
             Step.MODELS: self.take_models,
             Step.WORKER: self.configure_worker,
+            Step.PROCESSOR: self.check_processor,
+            Step.RECOVERY: self.open_recovery,
+            Step.MEMORY: self.move_to_memory,
         }
 
     def find_medium(self) -> None:
@@ -118,9 +135,13 @@ class Start:
         """The password in the file is emptied once the copy has it."""
         if self.settings.keep_secrets or not self.settings.wifi_password or not self._file:
             return
+        self._edit(render.blanked)
+
+    def _edit(self, change: Callable[[str], str]) -> None:
+        """The settings file changed on the stick; not written when nothing changes."""
         with mounted(self._stick.partition(1), self.places.settings_mount) as folder:
             text = (folder / self._file).read_bytes().decode("utf-8", "surrogateescape")
-        new = render.blanked(text)
+        new = change(text)
         if new != text:
             with mounted(self._stick.partition(1), self.places.settings_mount, writable=True) as folder:
                 write(folder / self._file, new.encode("utf-8", "surrogateescape"), 0o700)
@@ -173,3 +194,32 @@ class Start:
             self.problems.append(
                 Problem(code="E-POOL", message="no pool is set, so there is nobody to work for", advice=advice)
             )
+
+    def check_processor(self) -> None:
+        """Told here and not by the worker: its libraries would die of SIGILL without a word."""
+        lacking = processor.missing(self.places.cpuinfo.read_text(), platform.machine())
+        if lacking:
+            write(self.places.unfit, b"")  # the worker's unit is not started then
+            raise StickError(f"this processor is too old for the engine: it lacks {', '.join(lacking)} (x86-64-v2 is needed)")
+
+    def open_recovery(self) -> None:
+        """A root shell on the second console and the serial line, for this start only."""
+        if not self.settings.recovery:
+            return
+        tool("systemctl", "start", "--no-block", *RECOVERY_UNITS)
+        self.recovery = True
+        self._edit(render.without_recovery)
+
+    def move_to_memory(self) -> None:
+        """The system's file system copied to memory, when there is plenty (or it is wished) and it fits."""
+        system = memory.system_of(self.places.mounts.read_text())
+        self.in_memory = system.in_memory
+        if system.in_memory:
+            return
+        room = memory.room(self.places.meminfo.read_text())
+        if not memory.worth(self.settings.to_memory, system.size_bytes, room):
+            if self.settings.to_memory:
+                raise StickError(f"the system wants {system.size_bytes >> 20} MiB, {room.available_bytes >> 20} MiB are free")
+            return
+        memory.copy(system, self.places.system)
+        self.in_memory = True

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 
 from appliance.firstboot.settings import Settings
 
@@ -9,6 +10,8 @@ _PLAIN_SSID = re.compile(r"[A-Za-z0-9 _-]+")
 _PASSWORD = re.compile(r"""^(?P<key>\s*password\s*=\s*)(?P<value>"(?:[^"\\\n]|\\.)*"|'[^'\n]*')""", re.MULTILINE)
 _TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 _WIFI = re.compile(r"^\s*\[\s*wifi\s*\][^\n]*$", re.MULTILINE)
+_MACHINE = re.compile(r"^\s*\[\s*machine\s*\][^\n]*$", re.MULTILINE)
+_RECOVERY = re.compile(r"^(?P<key>[ \t]*recovery[ \t]*=[ \t]*)true\b", re.MULTILINE)
 
 
 def worker_toml(settings: Settings, models_dir: str) -> str:
@@ -46,9 +49,19 @@ def timesyncd_conf(settings: Settings) -> str:
 
 def blanked(text: str) -> str:
     """iamine.toml with an empty Wi-Fi password; everything else, comments too, as it was."""
-    start = _WIFI.search(text)
+    return _within(_WIFI, text, lambda table: _PASSWORD.sub(r'\g<key>""', table))
+
+
+def without_recovery(text: str) -> str:
+    """iamine.toml with `recovery = false`: a shell for everybody is for one start only."""
+    return _within(_MACHINE, text, lambda table: _RECOVERY.sub(r"\g<key>false", table))
+
+
+def _within(table: "re.Pattern[str]", text: str, change: Callable[[str], str]) -> str:
+    """The text with the lines of one table changed."""
+    start = table.search(text)
     if start is None:
         return text
     end = _TABLE.search(text, start.end())
     stop = end.start() if end else len(text)
-    return text[: start.end()] + _PASSWORD.sub(r'\g<key>""', text[start.end() : stop]) + text[stop:]
+    return text[: start.end()] + change(text[start.end() : stop]) + text[stop:]

@@ -44,6 +44,8 @@ class Settings:
     hostname: str = ""
     ntp: tuple[str, ...] = ()
     keep_secrets: bool = False
+    recovery: bool = False
+    to_memory: bool | None = None  # None: when the machine has plenty
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ _KEYS: Mapping[tuple[str, str], str] = {  # table and key in the file -> field
     ("machine", "hostname"): "hostname",
     ("machine", "ntp"): "ntp",
     ("machine", "keep_secrets"): "keep_secrets",
+    ("machine", "recovery"): "recovery",
+    ("machine", "to_memory"): "to_memory",
 }
 
 
@@ -165,7 +169,7 @@ def _wanted(field: str, value: object) -> tuple[object] | str:
     """The value as its field has it (in a tuple), or what it should have been."""
     kind = {each.name: each.type for each in fields(Settings)}[field]
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is bool:
+    if kind in (bool, bool | None):
         return (value,) if isinstance(value, bool) else "true or false"
     if field == "slots":
         return (value,) if number and isinstance(value, int) and 0 <= value <= 64 else "a whole number up to 64"

@@ -9,8 +9,9 @@ from pathlib import Path
 from appliance.medium import grubenv
 from appliance.medium.files import mounted
 from appliance.medium.ids import NUMBERS
+from appliance.medium.kept import KEEP, WORKER_DIR, hold
 from appliance.medium.stick import started_from
-from appliance.slots.verdict import Seen, Verdict, verdict
+from appliance.slots.verdict import PATIENCE_S, Seen, Verdict, verdict
 
 STATUS, START = Path("/run/iamine-worker/status.json"), Path("/run/iamine/start.json")
 REACHED = Path("/var/lib/iamine/pool-reached")
@@ -25,12 +26,14 @@ def main() -> int:
     link_since: float | None = None
     while True:
         seen_link, status = _has_route(), _json(STATUS)
-        link_since = (link_since or time.monotonic()) if seen_link else None
+        link_since = link_since or (time.monotonic() if seen_link else None)  # a link that comes and goes blesses nothing
         accepted = bool(status.get("linked"))
-        if accepted and REACHED.parent.is_mount():
-            REACHED.touch()
+        if accepted:
+            hold(WORKER_DIR, KEEP)
+            if REACHED.parent.is_mount():
+                REACHED.touch()
         if not on_trial or on_trial != slot:
-            if accepted or not REACHED.parent.is_mount() or REACHED.exists():
+            if accepted:
                 return 0
         else:
             seen = Seen(
@@ -39,7 +42,7 @@ def main() -> int:
                 pool_reached_before=REACHED.exists(),
                 link_s=None if link_since is None else time.monotonic() - link_since,
             )
-            match verdict(seen):
+            match verdict(seen, float(words.get("iamine.patience_s", PATIENCE_S))):
                 case Verdict.KEEP:
                     keep(slot)
                     return 0

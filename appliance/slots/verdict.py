@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-PATIENCE_S = 900.0  # from the moment the machine has an address
+PATIENCE_S = 900.0  # from the moment the machine first had a way out
 
 
 class Verdict(Enum):
@@ -16,7 +16,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is known. `link_s`: seconds since the network came up, None while it is down."""
+    """What is known. `link_s`: seconds since the network came up for the first time, None before."""
 
     accepted: bool
     engine_ready: bool
@@ -24,7 +24,7 @@ class Seen:
     link_s: float | None
 
 
-def verdict(seen: Seen) -> Verdict:
+def verdict(seen: Seen, patience_s: float = PATIENCE_S) -> Verdict:
     """Kept once the pool took the worker; where no slot ever reached the pool, once the engine works and there is a link."""
     if seen.accepted:
         return Verdict.KEEP
@@ -32,4 +32,4 @@ def verdict(seen: Seen) -> Verdict:
         return Verdict.WATCH
     if not seen.pool_reached_before and seen.engine_ready:
         return Verdict.KEEP
-    return Verdict.GIVE_UP if seen.link_s > PATIENCE_S else Verdict.WATCH
+    return Verdict.GIVE_UP if seen.link_s > patience_s else Verdict.WATCH

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from appliance.medium import grubenv
 from appliance.medium.ids import FAT_SERIALS, fixed_uuid
-from imagebuild import bios, bom, layout
+from imagebuild import bios, bom, layout, sizes
 from imagebuild.layout import Partition
 from imagebuild.locks import words
 from imagebuild.plan import OURS, ROOT, Site, Wish
-from imagebuild.stage import digest
+from imagebuild.stage import digest, say
+from imagebuild.system import SIZES
 from imagebuild.tree import Run
 from imagebuild.version import version
 
@@ -122,8 +123,15 @@ def _boot_sector(disk: Path, tree: Path, core: bytes, part: Partition) -> None:
         file.write(bios.core_image(core, part.start))
 
 
+def _sizes(slot: Path, published: list[Path]) -> str:
+    files = {path.name: path.stat().st_size for path in [*(slot / name for name in _SLOT_FILES), *published]}
+    return sizes.report(
+        {name: size for name, size in files.items() if not name.endswith((".img", ".json"))}, sizes.read(slot / SIZES)
+    )
+
+
 def publish(made: Path, slot: Path, out: Path, *, compress: bool) -> Path:
-    """The image under its name in `out`, with .zst, package list (SPDX) and SHA256SUMS."""
+    """The image under its name in `out`, with .zst, package list (SPDX), sizes and SHA256SUMS."""
     out.mkdir(parents=True, exist_ok=True)
     name = f"iamine_{version(ROOT)}_amd64"
     image = out / f"{name}.img"
@@ -135,6 +143,9 @@ def publish(made: Path, slot: Path, out: Path, *, compress: bool) -> Path:
     if compress:
         run.host("zstd", "-q", "-f", "-T0", "-9", image, "-o", out / f"{name}.img.zst")
         published.append(out / f"{name}.img.zst")
+    told = _sizes(slot, published)
+    (out / f"{name}.sizes.txt").write_text(told)
+    say(told)
     run.host("sh", "-c", f"sha256sum {' '.join(path.name for path in published)} >SHA256SUMS", cwd=out)
     run.log.unlink()
     return image

@@ -4,19 +4,21 @@ import json
 import shutil
 from pathlib import Path
 
+from imagebuild import sizes
 from imagebuild.plan import OURS, OVERLAY, ROOT, Site, Wish
 from imagebuild.stage import digest, remove
 from imagebuild.tree import Run
 from imagebuild.wheels import VENV
 
 BLOCK = "256K"
+SIZES = "sizes.json"
 
 
 def slot(site: Site, wish: Wish, builder_tree: Path, base: Path, venv: Path) -> Path:
     """`vmlinuz`, `initrd.img`, `filesystem.squashfs`, and the lists of packages."""
     defaults = {"pool": wish.pool, "pool_key": wish.pool_key}
     keys = [base.name, venv.parent.name, str(wish.zstd_level), json.dumps(defaults), str(site.epoch)]
-    key = digest([*keys, OVERLAY, OURS / "settle.sh"], ROOT)
+    key = digest([*keys, OVERLAY, OURS / "settle.sh", OURS / "llvm-stub.sh"], ROOT)
 
     def make(draft: Path, log: Path) -> None:
         run, tree = Run(log, site.environ), draft / "tree"
@@ -26,11 +28,13 @@ def slot(site: Site, wish: Wish, builder_tree: Path, base: Path, venv: Path) -> 
         run.host("cp", "-a", "--no-preserve=ownership", f"{draft}/overlay/.", tree)
         run.host("mkdir", "-p", tree / VENV)
         run.host("cp", "-a", f"{venv}/.", tree / VENV)
+        run.inside(builder_tree, {tree: "work/tree", OURS: "work/ours"}, "sh", "/work/ours/llvm-stub.sh", "/work/tree")
         (tree / "usr/lib/iamine/baked.json").write_text(json.dumps(defaults) + "\n")
         run.inside(tree, {OURS: "work/ours"}, "sh", "/work/ours/settle.sh")
         for name, pattern in (("vmlinuz", "vmlinuz-*"), ("initrd.img", "initrd.img-*")):
             (found,) = (tree / "boot").glob(pattern)
             shutil.copyfile(found, draft / name)
+        sizes.write(tree, draft / SIZES)
         _squash(run, builder_tree, draft, wish.zstd_level)
         shutil.copyfile(base / "packages.tsv", draft / "packages.tsv")
         remove(tree)

@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
+from imagebuild.locks import words
 from imagebuild.mirrors import RELEASE
-from imagebuild.plan import OVERLAY, ROOT, Site, Wish, package_list
+from imagebuild.plan import OURS, OVERLAY, ROOT, Site, Wish, package_list
 from imagebuild.stage import digest
 from imagebuild.tree import Run
 
@@ -12,14 +13,7 @@ _OPTIONS = (
     '--aptopt=Acquire::Check-Valid-Until "false"',
     '--aptopt=APT::Install-Recommends "false"',
 )
-_NO_DOCUMENTS = (  # licences stay
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "--dpkgopt=path-exclude=/usr/share/info/*",
-    "--dpkgopt=path-exclude=/usr/share/lintian/*",
-)
+LEFT_OUT = OURS / "packages" / "left-out.txt"
 INITRAMFS = OVERLAY / "etc" / "initramfs-tools"
 RESOLVER = Path("/etc/resolv.conf")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -31,6 +25,14 @@ def _mmdebstrap(site: Site, target: Path | str, packages: list[str], *more: str)
     listing = f"""--customize-hook=chroot "$1" dpkg-query -W -f '{columns}\\n' >{target}/packages.tsv"""
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *_OPTIONS, *site.apt_options, *more]
     return [*command, f"--include={','.join(packages)}", listing, RELEASE, f"{target}/tree", f"{target}/sources.list"]
+
+
+def _left_out() -> list[str]:
+    """dpkg's options for the files that the image does without."""
+    lines = words(LEFT_OUT.read_text())
+    return [
+        f"--dpkgopt=path-include={line[1:]}" if line.startswith("+") else f"--dpkgopt=path-exclude={line}" for line in lines
+    ]
 
 
 def _write_sources(site: Site, target: Path) -> None:
@@ -51,8 +53,8 @@ def builder(site: Site) -> Path:
 
 def base(site: Site, wish: Wish, builder_tree: Path) -> Path:
     """Debian as the image has it, before anything of ours but what its initial RAM disk is made with."""
-    packages = package_list("base", *(["firmware"] if wish.firmware else []))
-    key = digest([*packages, str(site.epoch), builder_tree.parent.name, *_NO_DOCUMENTS, INITRAMFS], ROOT)
+    packages = package_list("base", *(["graphics", "firmware"] if wish.firmware else []))
+    key = digest([*packages, str(site.epoch), builder_tree.parent.name, *_left_out(), INITRAMFS], ROOT)
 
     def make(draft: Path, log: Path) -> None:
         for file in (RESOLVER, CERTIFICATES):  # this machine's way out, for the tools inside
@@ -60,7 +62,7 @@ def base(site: Site, wish: Wish, builder_tree: Path) -> Path:
         _write_sources(site, draft)
         hook = '--essential-hook=mkdir -p "$1/etc/initramfs-tools"; cp -r /work/initramfs/. "$1/etc/initramfs-tools/"'
         binds = {draft: "work/out", INITRAMFS: "work/initramfs"}
-        command = _mmdebstrap(site, "/work/out", packages, *_NO_DOCUMENTS, hook)
+        command = _mmdebstrap(site, "/work/out", packages, *_left_out(), hook)
         Run(log, site.environ).inside(builder_tree, binds, *command)
 
     return site.shelf.take("base", key, f"Debian {RELEASE} for the image, {len(packages)} packages asked for", make)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from appliance.console.view import Line, Machine, footer, picture, plain
+from appliance.console.view import Line, Machine, footer, picture, plain, with_clock
 
 MACHINE = Machine(
     version="1.0", hostname="box", addresses=("10.0.2.15",), memory_used_bytes=210_000_000, memory_bytes=1_000_000_000,
@@ -56,3 +56,16 @@ def test_a_report_of_another_shape_breaks_nothing() -> None:
 def test_the_footer_says_when_the_clock_is_a_guess() -> None:
     assert footer(MACHINE) == "IAMINE 1.0, BIOS, slot a, up 2 min"
     assert "clock not checked" in footer(replace(MACHINE, synchronized=False))
+
+
+def test_what_was_found_out_about_the_clock_is_one_problem_more() -> None:
+    clock = {"by": "pool", "code": "E-CLOCK", "message": "it was 3 days behind", "advice": "the battery"}
+    assert with_clock(START, {}) is START and with_clock(START, {"by": "pool", "message": ""}) is START
+    assert plain(MACHINE, with_clock(START, clock), JOINED).endswith("problems E-CLOCK")
+    assert "the clock is the pool's" in footer(replace(MACHINE, synchronized=False), "pool")
+
+
+def test_a_stick_that_may_go_and_an_open_shell_are_told() -> None:
+    start = {**START, "in_memory": True, "disk": "/dev/sdb", "recovery": True}
+    assert {"stick", "recovery"} <= {line.label for line in picture(MACHINE, start, JOINED)}
+    assert "stick" not in {line.label for line in picture(MACHINE, {**start, "disk": ""}, JOINED)}, "it is gone already"

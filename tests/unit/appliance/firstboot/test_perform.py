@@ -1,6 +1,7 @@
 """The performers, as far as they need no disk: each can be repeated, and nothing secret leaves the copy."""
 
 import json
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def places(tmp_path: Path) -> Places:
         timesync=tmp_path / "timesyncd.conf.d" / "iamine.conf",
         worker=tmp_path / "run" / "worker.toml",
         mounts=tmp_path / "mounts",
+        cpuinfo=tmp_path / "cpuinfo",
+        unfit=tmp_path / "run" / "unfit",
     )
 
 
@@ -89,9 +92,32 @@ def test_the_report_has_no_secret(places: Places, tmp_path: Path) -> None:
     report(start, {Step.DATA: Outcome.FAILED}, tmp_path / "start.json")
     text = (tmp_path / "start.json").read_text()
     assert "hush" not in text
-    assert json.loads(text) == {"steps": {"data": "failed"}, "problems": [], "pool": "http://p", "kept": False}
+    told = json.loads(text)
+    assert told["steps"] == {"data": "failed"} and told["problems"] == [] and told["pool"] == "http://p"
+    assert (told["kept"], told["recovery"], told["in_memory"], told["disk"]) == (False, False, False, "")
 
 
 def test_a_password_is_left_alone_when_there_is_none_or_it_is_to_stay(places: Places) -> None:
     for settings in (Settings(), Settings(wifi_password="12345678", keep_secrets=True)):
         Start(places, settings=settings).blank()  # would need the stick, which is not there
+
+
+def test_an_old_processor_is_told_with_what_it_lacks_and_the_worker_is_not_started(places: Places) -> None:
+    places.cpuinfo.write_text("flags\t: fpu cx16 lahf_lm pni sse4_1 ssse3\n")
+    if platform.machine() != "x86_64":
+        pytest.skip("another kind of processor")
+    with pytest.raises(StickError, match="popcnt, sse4_2"):
+        Start(places).check_processor()
+    assert places.unfit.exists()
+
+
+def test_a_good_processor_is_passed_over(places: Places) -> None:
+    places.cpuinfo.write_text("flags\t: cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3\n")
+    Start(places).check_processor()
+    assert not places.unfit.exists()
+
+
+def test_no_shell_is_opened_unless_the_settings_say_so(places: Places) -> None:
+    start = Start(places)
+    start.open_recovery()
+    assert not start.recovery

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.agent.config import Options
 from appliance.agent.config import settings as agent_settings
-from appliance.firstboot.render import blanked, iwd_network, timesyncd_conf, worker_toml
+from appliance.firstboot.render import blanked, iwd_network, timesyncd_conf, without_recovery, worker_toml
 from appliance.firstboot.settings import Settings, read
 
 FILE = """\
@@ -67,3 +67,16 @@ def test_only_the_wifi_password_is_blanked_and_comments_stay() -> None:
 def test_a_password_in_the_last_table_and_in_single_quotes() -> None:
     text = "[wifi]\nssid = 'a'\n  password='12345678'\n# password = 'kept'"
     assert blanked(text) == "[wifi]\nssid = 'a'\n  password=\"\"\n# password = 'kept'"
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("[machine]\r\nrecovery = true # once\r\n", "[machine]\r\nrecovery = false # once\r\n"),
+        ("[machine]\nhostname='x'\n  recovery=true\n[wifi]\n", "[machine]\nhostname='x'\n  recovery=false\n[wifi]\n"),
+        ("[worker]\nrecovery = true\n", "[worker]\nrecovery = true\n"),
+        ("# [machine]\n# recovery = true\n", "# [machine]\n# recovery = true\n"),
+    ],
+)
+def test_a_recovery_shell_is_for_one_start(text: str, new: str) -> None:
+    assert without_recovery(text) == new

@@ -167,3 +167,11 @@ def test_the_images_own_pool_and_key_go_together() -> None:
     assert with_baked(Settings(pool_key="mine"), baked) == Settings(pool="https://baked.example", pool_key="mine")
     assert with_baked(Settings(), {"pool": "https://x.example"}) == Settings(pool="https://x.example")
     assert with_baked(Settings(), {}) == Settings()
+
+
+def test_switches_are_true_or_false_and_an_unsaid_one_is_neither() -> None:
+    assert read(b"").settings.to_memory is None
+    found = read(b"[machine]\nto_memory = false\nrecovery = true\n")
+    assert found.settings == Settings(to_memory=False, recovery=True) and not found.problems
+    (problem,) = read(b'[machine]\nto_memory = "yes"\n').problems
+    assert "true or false" in problem.message + problem.advice

@@ -1,6 +1,6 @@
 """The floor under the engine."""
 
-from appliance.agent.processor import FLOOR, missing
+from iamine.processor import FLOOR, missing
 
 CORE_2 = "processor\t: 0\nflags\t\t: fpu cx16 lahf_lm pni ssse3 sse4_1\n"
 NEHALEM = f"processor\t: 0\nflags\t\t: fpu {' '.join(FLOOR)}\n"
