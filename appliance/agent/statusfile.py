@@ -60,6 +60,7 @@ def told(status: Status | None, lines: tuple[str, ...]) -> dict[str, object]:
     return {
         "linked": isinstance(status.link, Linked),
         "link": link_line(status.link)[0],
+        "fingerprint": status.link.fingerprint if isinstance(status.link, Linked) else "",
         "models": [f"{offer.model}, {offer.slots} x {offer.context_tokens} tokens" for offer in status.models],
         "running": status.running,
         "done": status.jobs_done,

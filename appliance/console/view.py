@@ -46,6 +46,7 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
         Line("machine", f"{machine.hostname}, {_mb(machine.memory_used_bytes)} of {_mb(machine.memory_bytes)} MB in use"),
         Line("network", ", ".join(machine.addresses) or "no address yet: is the cable in?", _good(bool(machine.addresses))),
         _pool(start, status),
+        *([Line("pool's key", str(status["fingerprint"]), "dim")] if status.get("fingerprint") else []),
         _models(status),
     ]
     if "done" in status:
@@ -57,7 +58,7 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
         lines.append(Line("stick", "the system runs from memory: the stick may be pulled out", "dim"))
     if start.get("recovery"):
         lines.append(Line("recovery", "a root shell is open on Alt+F2 and on the serial line, for this start only", "bad"))
-    for problem in _problems(start)[-PROBLEMS_SHOWN:]:
+    for problem in _problems(start, bool(status.get("linked")))[-PROBLEMS_SHOWN:]:
         lines.append(Line(str(problem.get("code")), str(problem.get("message")), "bad"))
         if problem.get("advice"):
             lines.append(Line("", f"try: {problem['advice']}", "dim"))
@@ -75,7 +76,7 @@ def footer(machine: Machine, checked_by: object = "") -> str:
 def plain(machine: Machine, start: Mapping[str, object], status: Mapping[str, object]) -> str:
     """The state in one line, for a serial line."""
     joined = "worker joined" if status.get("linked") else "not linked"
-    codes = ",".join(str(problem.get("code")) for problem in _problems(start)) or "none"
+    codes = ",".join(str(problem.get("code")) for problem in _problems(start, bool(status.get("linked")))) or "none"
     models = "; ".join(str(each) for each in _list(status.get("models"))) or "none"
     network = ",".join(machine.addresses) or "none"
     used, done = _mb(machine.memory_used_bytes), status.get("done", 0)
@@ -90,7 +91,7 @@ def _pool(start: Mapping[str, object], status: Mapping[str, object]) -> Line:
     if status.get("link"):
         return Line("pool", str(status["link"]), _good(bool(status.get("linked"))))
     if start and not start.get("pool"):
-        return Line("pool", "none is set", "bad")
+        return Line("pool", "none is set: looking for one on the local network", "bad")
     return Line("pool", f"{start.get('pool', '')}: the worker is starting".removeprefix(": "), "dim")
 
 
@@ -99,8 +100,10 @@ def _models(status: Mapping[str, object]) -> Line:
     return Line("model", "; ".join(models) or "none loaded yet", "plain" if models else "dim")
 
 
-def _problems(start: Mapping[str, object]) -> list[Mapping[str, object]]:
-    return [each for each in _list(start.get("problems")) if isinstance(each, Mapping)]
+def _problems(start: Mapping[str, object], linked: bool = False) -> list[Mapping[str, object]]:
+    """What first boot told, less what has become untrue: a pool was found after all."""
+    told = [each for each in _list(start.get("problems")) if isinstance(each, Mapping)]
+    return [each for each in told if not (linked and each.get("code") == "E-POOL")]
 
 
 def _list(value: object) -> Sequence[object]:

@@ -37,6 +37,7 @@ class Places:
     wifi: Path = Path("/var/lib/iwd")
     timesync: Path = Path("/run/systemd/timesyncd.conf.d/iamine.conf")
     worker: Path = Path("/run/iamine/worker.toml")
+    mdns: Path = Path("/run/systemd/system/iamine-worker.service.d/mdns.conf")  # after appliance.conf, which forbids it
     mounts: Path = Path("/proc/self/mountinfo")
     cpuinfo: Path = Path("/proc/cpuinfo")
     meminfo: Path = Path("/proc/meminfo")
@@ -77,6 +78,7 @@ class Start:
             Step.CLOCK: self.set_clock,
             Step.MODELS: self.take_models,
             Step.WORKER: self.configure_worker,
+            Step.DISCOVERY: self.allow_discovery,
             Step.PROCESSOR: self.check_processor,
             Step.RECOVERY: self.open_recovery,
             Step.MEMORY: self.move_to_memory,
@@ -192,8 +194,14 @@ class Start:
         if not self.settings.pool:
             advice = 'open iamine.toml on the stick on any computer and write url = "http://HOST:PORT" under [pool]'
             self.problems.append(
-                Problem(code="E-POOL", message="no pool is set, so there is nobody to work for", advice=advice)
+                Problem(code="E-POOL", message="no pool is set; one on the local network is looked for", advice=advice)
             )
+
+    def allow_discovery(self) -> None:
+        """Only a worker without an address may hear what the local network announces (mDNS)."""
+        if not self.settings.pool:
+            write(self.places.mdns, b"[Service]\nSocketBindAllow=ipv4:udp:5353\n")
+            tool("systemctl", "daemon-reload")
 
     def check_processor(self) -> None:
         """Told here and not by the worker: its libraries would die of SIGILL without a word."""

@@ -19,6 +19,7 @@ class Step(Enum):
     CLOCK = "clock"
     MODELS = "models"
     WORKER = "worker"
+    DISCOVERY = "discovery"
     PROCESSOR = "processor"
     RECOVERY = "recovery"
     MEMORY = "memory"
@@ -69,6 +70,7 @@ TABLE: tuple[Rule, ...] = (
     Rule(step=Step.CLOCK, code="E-CLOCK", advice="set the clock in the machine's firmware set-up"),
     Rule(step=Step.MODELS, needs=(Step.DATA,), code="E-MODELS", advice="remove large files from models/ on the stick"),
     Rule(step=Step.WORKER, code="E-WORKER", advice="flash the stick again"),
+    Rule(step=Step.DISCOVERY, needs=(Step.WORKER,), code="E-POOL", advice="write the pool's url under [pool] in iamine.toml"),
     Rule(step=Step.PROCESSOR, code="E-CPU", advice="use another machine, from 2009 or later"),
     Rule(step=Step.RECOVERY, code="E-RECOVERY", advice="try the other console, or start again"),
     Rule(step=Step.MEMORY, needs=(Step.MEDIUM,), code="E-MEMORY", advice="leave the stick in; it works all the same"),

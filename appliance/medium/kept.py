@@ -8,7 +8,7 @@ from appliance.medium.files import write
 OWNER = "iamine"
 WORKER_DIR = Path("/var/lib/iamine/worker")
 KEEP = Path("/run/iamine/identity")
-NAMES = ("worker.key", "pool.json")  # the key, and the pools' keys that were pinned
+NAMES = ("worker.key", "pool.json", "found-pool.json")  # the key, the pools' keys that were pinned, the pool that was found
 
 
 def hold(worker: Path, keep: Path) -> None:

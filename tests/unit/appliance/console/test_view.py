@@ -42,7 +42,7 @@ def test_problems_are_shown_with_their_advice_and_their_codes_on_the_line() -> N
     problem = {"code": "E-POOL", "message": "no pool is set", "advice": "write one"}
     start = {"pool": "", "kept": False, "problems": [{"code": "E-X", "message": "old"}, problem]}
     shown = picture(MACHINE, start, {})
-    assert Line("pool", "none is set", "bad") in shown
+    assert Line("pool", "none is set: looking for one on the local network", "bad") in shown
     assert shown[-2:] == (Line("E-POOL", "no pool is set", "bad"), Line("", "try: write one", "dim"))
     assert Line("memory only", "nothing is kept when this machine goes off", "dim") in shown
     assert plain(MACHINE, start, {}).endswith("problems E-X,E-POOL")
@@ -69,3 +69,10 @@ def test_a_stick_that_may_go_and_an_open_shell_are_told() -> None:
     start = {**START, "in_memory": True, "disk": "/dev/sdb", "recovery": True}
     assert {"stick", "recovery"} <= {line.label for line in picture(MACHINE, start, JOINED)}
     assert "stick" not in {line.label for line in picture(MACHINE, {**start, "disk": ""}, JOINED)}, "it is gone already"
+
+
+def test_a_pool_that_was_found_is_shown_with_its_key_and_is_no_problem_any_more() -> None:
+    start = {"pool": "", "kept": True, "problems": [{"code": "E-POOL", "message": "no pool is set"}]}
+    found = {**JOINED, "fingerprint": "ab12-cd34"}
+    assert Line("pool's key", "ab12-cd34", "dim") in picture(MACHINE, start, found)
+    assert plain(MACHINE, start, found).endswith("problems none") and plain(MACHINE, start, {}).endswith("problems E-POOL")

@@ -121,3 +121,8 @@ def test_no_shell_is_opened_unless_the_settings_say_so(places: Places) -> None:
     start = Start(places)
     start.open_recovery()
     assert not start.recovery
+
+
+def test_a_worker_with_an_address_may_not_hear_mdns(places: Places) -> None:
+    Start(replace(places, mdns=places.data / "mdns.conf"), settings=Settings(pool="http://p")).allow_discovery()
+    assert not (places.data / "mdns.conf").exists()
