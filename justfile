@@ -90,3 +90,7 @@ image-repro *arguments:
 # The stick in QEMU, without KVM: BIOS, UEFI, Secure Boot, a second start, a broken slot, two sticks
 image-test *arguments:
     PYTHONPATH=image-build:. python -m imagebuild.tested "$@"
+
+# The plug pulled at random moments of first boots, a network that comes late (--rounds 20 --seed N; after `just image-test`)
+image-torture *arguments:
+    PYTHONPATH=image-build:.:tests/image:tests/acceptance python tests/image/torture.py "$@"

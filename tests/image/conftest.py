@@ -23,7 +23,7 @@ def image() -> Path:
     return found[-1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A pool without workers."""
     house = House(tmp_path_factory.mktemp("pool"), free_port(), workers=0)

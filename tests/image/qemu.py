@@ -17,6 +17,13 @@ from appliance.medium import grubenv
 
 Firmware = Literal["bios", "uefi", "secure"]
 OVMF = Path("/usr/share/OVMF")
+STAGES = (  # what ends each stage of a start, on the serial line
+    ("firmware", "IAMINE slot="),
+    ("GRUB", "IAMINE stage: kernel"),
+    ("kernel and initrd", "IAMINE stage: userland"),
+    ("userland", "IAMINE not linked"),
+    ("agent", "IAMINE worker joined"),
+)
 STICK_BYTES = 2 * 1024**3
 WALL_S = 1500.0  # for a machine that hangs without using its processor
 
@@ -35,8 +42,12 @@ class Machine:
     memory_mib: int = 1024
     cpu: str = "Nehalem"  # the floor; and QEMU imitates it faster than what is newer
     disks: list[Path] = field(default_factory=list)
+    writable: bool = True  # the sticks' write protection is off
+    clock: str = ""  # what the machine's clock says at the start, as 2031-01-01T00:00:00; "": the time
+    cable_in: bool = True
     process: "subprocess.Popen[bytes] | None" = None
     _spent: float = 0.0
+    _marks: dict[str, float] = field(default_factory=dict)
 
     def start(self) -> "Machine":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -45,14 +56,20 @@ class Machine:
         command = ["nice", "-n", "10", "qemu-system-x86_64", *self._board(), *self._firmware(), *self._drives()]
         with (self.folder / "qemu.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        if not self.cable_in:
+            while not (self.folder / "monitor").exists():
+                time.sleep(0.05)
+            self.cable(plugged=False)
         return self
 
     def _board(self) -> list[str]:
         return [
             "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", self.cpu, "-smp", "1", "-m", str(self.memory_mib),
-            "-display", "none", "-vga", "std", "-serial", f"file:{self.folder / 'serial.log'}",
+            "-display", "none", "-vga", "std", *(["-rtc", f"base={self.clock}"] if self.clock else []),
+            "-chardev", f"socket,id=com,path={self.folder / 'com'},server=on,wait=off,logfile={self.folder / 'serial.log'}",
+            "-serial", "chardev:com",
             "-qmp", f"unix:{self.folder / 'monitor'},server=on,wait=off",
-            "-nic", "user,model=virtio-net-pci", "-device", "qemu-xhci", "-device", "virtio-rng-pci",
+            "-nic", "user,id=net0,model=virtio-net-pci", "-device", "qemu-xhci", "-device", "virtio-rng-pci",
         ]  # fmt: skip
 
     def _firmware(self) -> list[str]:
@@ -71,8 +88,9 @@ class Machine:
     def _drives(self) -> list[str]:
         found: list[str] = []
         for number, stick in enumerate(self.sticks):
-            found += ["-drive", f"if=none,id=stick{number},format=raw,file={stick}"]
-            found += ["-device", f"usb-storage,drive=stick{number},removable=on,bootindex={number}"]
+            protected = "" if self.writable else ",readonly=on"
+            found += ["-drive", f"if=none,id=stick{number},format=raw,file={stick}{protected}"]
+            found += ["-device", f"usb-storage,id=usb{number},drive=stick{number},removable=on,bootindex={number}"]
         for number, disk in enumerate(self.disks):
             found += [
                 "-drive",
@@ -91,6 +109,7 @@ class Machine:
         """The pattern's first match on the serial line, within so many CPU seconds of the whole machine."""
         deadline = time.monotonic() + WALL_S
         while True:
+            self._mark()
             found = re.search(pattern, self.serial)
             if found:
                 return found
@@ -100,6 +119,36 @@ class Machine:
                 why = "QEMU ended" if gone else f"{self.cpu_s():.0f} CPU seconds"
                 raise TooLong(f"no {pattern!r} after {why}; the end of the serial line:\n{self.serial[-3000:]}")
             time.sleep(0.5)
+
+    def _mark(self) -> None:
+        text = self.serial
+        for stage, end in STAGES:
+            if stage not in self._marks and end in text:
+                self._marks[stage] = self.cpu_s()
+
+    def stages(self) -> dict[str, float]:
+        """CPU seconds of each stage of the first start, as far as `wait` has seen it."""
+        before, found = 0.0, {}
+        for stage, _ in STAGES:
+            if stage in self._marks:
+                found[stage] = round(self._marks[stage] - before, 1)
+                before = self._marks[stage]
+        return found
+
+    def type(self, line: str) -> None:
+        """A line typed on the serial line."""
+        with socket.socket(socket.AF_UNIX) as com:
+            com.connect(str(self.folder / "com"))
+            com.sendall(line.encode() + b"\n")
+            time.sleep(1.0)  # what the machine answers meanwhile is in the log
+
+    def pull(self, number: int = 0) -> None:
+        """The stick is pulled out."""
+        self.monitor("device_del", id=f"usb{number}")
+
+    def cable(self, *, plugged: bool) -> None:
+        """The network cable."""
+        self.monitor("set_link", name="net0", up=plugged)
 
     def cpu_s(self) -> float:
         """CPU seconds that QEMU used."""
