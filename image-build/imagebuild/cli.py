@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
         host.check(args.cache)
         with (args.cache / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            image = build(_site(args.cache), _wish(args), args.out)
+            image = build(_site(args.cache), _wish(args), args.out, args.at)
     except BuildError as error:
         say(f"error: {error.message}")
         if error.hint:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def build(site: Site, wish: Wish, out: Path) -> Path:
+def build(site: Site, wish: Wish, out: Path, at: str = "") -> Path:
     """Every stage in its order; the image's path. Raises BuildError."""
     builder = trees.builder(site)
     packages = wheels.fetched(site)
@@ -40,7 +40,7 @@ def build(site: Site, wish: Wish, out: Path) -> Path:
     venv = wheels.venv(site, builder, packages, llama)
     slot = system.slot(site, wish, builder, base, venv)
     image = disk.image(site, wish, builder, slot)
-    return disk.publish(image, slot, out, compress=wish.zstd_level > 1)
+    return disk.publish(image, slot, out, compress=wish.zstd_level > 1, epoch=site.epoch, at=at)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="just image", description="Build iamine_VERSION_amd64.img, a live stick that works.")
     parser.add_argument("--pool", default="", metavar="URL", help="a pool for sticks whose settings name none")
     parser.add_argument("--pool-key", default="", metavar="FINGERPRINT", help="that pool's fingerprint")
-    parser.add_argument("--no-firmware", action="store_true", help="without firmware: for virtual machines and tests")
+    parser.add_argument("--at", default="", metavar="URL", help="the folder where people will fetch it, for the Imager's list")
+    parser.add_argument("--no-firmware", action="store_true", help="without firmware and Mesa: for virtual machines and tests")
     parser.add_argument("--quick", action="store_true", help="compress little and write no .zst: to try something")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="DIR", help="where the image goes (default: dist)")
     parser.add_argument("--cache", type=Path, default=cache, metavar="DIR", help=f"where stages are kept (default: {cache})")

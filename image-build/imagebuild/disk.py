@@ -1,12 +1,14 @@
 """The stage that puts the image together from files, without loop devices or mounts; and what is published beside it."""
 
+import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 from appliance.medium import grubenv
 from appliance.medium.ids import FAT_SERIALS, fixed_uuid
-from imagebuild import bios, bom, layout, sizes
+from imagebuild import bios, bom, imager, layout, sizes
 from imagebuild.layout import Partition
 from imagebuild.locks import words
 from imagebuild.plan import OURS, ROOT, Site, Wish
@@ -130,8 +132,30 @@ def _sizes(slot: Path, published: list[Path]) -> str:
     )
 
 
-def publish(made: Path, slot: Path, out: Path, *, compress: bool) -> Path:
-    """The image under its name in `out`, with .zst, package list (SPDX), sizes and SHA256SUMS."""
+def _os_list(image: Path, packed: Path, epoch: int, at: str) -> str:
+    sums = {path: _sha256(path) for path in (image, packed)}
+    release = imager.Release(
+        version=version(ROOT),
+        date=time.strftime("%Y-%m-%d", time.gmtime(epoch)),
+        url=f"{(at or packed.parent.resolve().as_uri()).rstrip('/')}/{packed.name}",
+        image_bytes=image.stat().st_size,
+        image_sha256=sums[image],
+        packed_bytes=packed.stat().st_size,
+        packed_sha256=sums[packed],
+    )
+    return imager.os_list(release)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def publish(made: Path, slot: Path, out: Path, *, compress: bool, epoch: int, at: str = "") -> Path:
+    """The image under its name in `out`, with .zst, list for the Imager, package list (SPDX), sizes and SHA256SUMS.
+
+    `at`: the address of the folder where people will fetch it, for the Imager; this machine's own folder without it.
+    """
     out.mkdir(parents=True, exist_ok=True)
     name = f"iamine_{version(ROOT)}_amd64"
     image = out / f"{name}.img"
@@ -142,7 +166,8 @@ def publish(made: Path, slot: Path, out: Path, *, compress: bool) -> Path:
     published = [image, listed]
     if compress:
         run.host("zstd", "-q", "-f", "-T0", "-9", image, "-o", out / f"{name}.img.zst")
-        published.append(out / f"{name}.img.zst")
+        published += [out / f"{name}.img.zst", out / f"{name}.imager.json"]
+        published[-1].write_text(_os_list(image, published[-2], epoch, at))
     told = _sizes(slot, published)
     (out / f"{name}.sizes.txt").write_text(told)
     say(told)
