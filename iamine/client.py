@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -15,6 +16,10 @@ from iamine.errors import IamineError
 
 FILE_NAME = "client.json"
 CONNECT_S, READ_S = 5.0, 310.0  # the pool keeps a stream alive with comments and ends it after 300 s
+CLAIM_HINTS = {
+    "claim_code_unknown": "look at the worker's screen, or `iamine status` on its machine: the code changes every hour",
+    "worker_not_found": "`iamine workers` lists those of this account",
+}
 BASE_VARIABLE, KEY_VARIABLE = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 
 
@@ -123,6 +128,21 @@ class Client:
         """The pool's state, as it tells it."""
         return self._get("status")
 
+    def claim(self, code: str) -> dict[str, Any]:
+        """The worker whose code this is, ours from now on."""
+        return self._ask("POST", "me/workers/claim", {"code": code})
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The workers of the key's account."""
+        listed = self._get("me/workers").get("data")
+        if not isinstance(listed, list):
+            raise self._strange("the list of workers has no `data`")
+        return [worker for worker in listed if isinstance(worker, dict)]
+
+    def unclaim(self, worker: str) -> None:
+        """Give a worker of the account up."""
+        self._ask("DELETE", f"me/workers/{quote(worker, safe='')}")
+
     def pool_time_s(self) -> float | None:
         """The pool's clock (seconds since 1970) by its Date header, None when it sends none."""
         with self._asked():
@@ -144,8 +164,11 @@ class Client:
             yield from answer(events(response.iter_lines()), model)
 
     def _get(self, path: str) -> dict[str, Any]:
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         with self._asked():
-            response = self._http.get(f"{self._access.base_url}/{path}")
+            response = self._http.request(method, f"{self._access.base_url}/{path}", json=body)
         if response.status_code != httpx.codes.OK:
             raise self._refused(response)
         found = _object(response.text)
@@ -180,6 +203,8 @@ class Client:
                 hint = f"set {KEY_VARIABLE} to a key of this pool, or put it as api_key into {FILE_NAME}"
             case 402:
                 hint = "the account has no credit left; earn some with `iamine worker --auto`"
+            case 404 if isinstance(told, dict) and told.get("code") in CLAIM_HINTS:
+                hint = CLAIM_HINTS[told["code"]]
             case 404:
                 hint = "check the address (it ends in /v1) and the model's name: `iamine status` lists them"
             case 429 | 503:

@@ -38,7 +38,7 @@ class Board:
         self._now, self._clock, self._gauges = now, clock, gauges
         self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         self._problems: deque[Problem] = deque(maxlen=MAX_PROBLEMS)
-        self._machine = ""
+        self._machine = self.claim_page = ""
         self._why: tuple[str, ...] = ()
         self._download: Download | None = None
         self._hour = Hour()
@@ -63,6 +63,10 @@ class Board:
         """Which machine this is."""
         self._machine = machine
 
+    def claimed_at(self, page: str) -> None:
+        """Where a person types the code by which this worker is claimed."""
+        self.claim_page = page
+
     def chosen(self, reasons: Sequence[str]) -> None:
         """Why the models that serve were chosen."""
         self._why = tuple(reasons)
@@ -79,6 +83,7 @@ class Board:
         self._hour = self._hour.seen(self._status.tokens, now_s)
         told = Told(
             machine=self._machine,
+            claim_page=self.claim_page,
             why=self._why,
             download=self._download,
             gauges=self._gauges(),

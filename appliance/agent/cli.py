@@ -12,7 +12,7 @@ from pathlib import Path
 
 from appliance.agent import app, benching, doctor, fetching, fit, pause, report, status, units
 from appliance.agent.board import Board
-from appliance.agent.config import Options, Settings, settings
+from appliance.agent.config import Options, Settings, claim_page, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
@@ -21,7 +21,7 @@ from appliance.agent.notify import notify
 from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
 from appliance.agent.screen import PlainScreen, error_line, open_screen
 from appliance.agent.statusfile import StatusFile
-from iamine import chat, release
+from iamine import chat, claiming, release
 from iamine.client import FILE_NAME, Access, Client, read_file
 from iamine.errors import IamineError
 from iamine.manifest import Model
@@ -63,6 +63,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     check.add_argument("--pool", metavar="URL", help="the pool to check (default: as for worker)")
     if "chat" not in subparsers.choices:
         chat.register(subparsers)
+    if "claim" not in subparsers.choices:
+        claiming.register(subparsers)
     status.extend(subparsers)
 
 
@@ -142,6 +144,7 @@ def check_processor() -> None:
 def tell(board: Board, chosen: Settings, prepared: app.Prepared) -> None:
     """The machine, what was chosen and why, and what lies idle for want of something that can be done."""
     board.about(app.describe(prepared.machine))
+    board.claimed_at(claim_page(prepared.home.base))
     board.chosen(prepared.plan.reasons)
     for check in doctor.gpus(prepared.machine, use_gpu=chosen.gpu):
         if check.advice:

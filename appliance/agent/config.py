@@ -25,6 +25,7 @@ HUB_VARIABLE = "IAMINE_HUB"
 ENGINE_VARIABLE = "IAMINE_ENGINE_SOCKET"
 REBOOT_VARIABLE = "IAMINE_MAY_REBOOT"
 WORKER_PATH = "/v1/workers/connect"
+CLAIM_PATH = "/claim"
 _KEYS = "pool, pool_key, discover, name, model, max_tps, slots, context_tokens, threads, gpu, exact, models_dir, engine_socket"
 _TABLES = "[fetch], [[models]], [schedule]"
 
@@ -204,6 +205,11 @@ def worker_endpoint(base: str) -> str:
     parts = urlsplit(base)
     scheme = "wss" if parts.scheme == "https" else "ws"
     return urlunsplit((scheme, parts.netloc, parts.path.removesuffix("/v1") + WORKER_PATH, "", ""))
+
+
+def claim_page(base: str) -> str:
+    """Where people type a worker's code, of a base made by `api_base`."""
+    return base.removesuffix("/v1") + CLAIM_PATH
 
 
 def _has_port(netloc: str) -> bool:

@@ -2,7 +2,8 @@
 
 The console of a bare Linux machine has the 256 characters of code page 437 and no others, so these are all that is used; where
 even they are too much, ASCII. Sections come in a fixed order; what a small screen has no room for is left out by importance.
-Earnings and the claim code will be sections here when the pool gives them; the rows that the events take are theirs to use.
+While nobody has claimed the worker, the code and its QR code stand at the right of a screen that is large enough. Earnings
+will be a section here when the pool gives them; the rows that the events take are theirs to use.
 """
 
 import textwrap
@@ -12,11 +13,13 @@ from typing import Literal
 
 from appliance.agent.fit import gigabytes
 from appliance.agent.types import Slot
-from appliance.agent.view import Download, Gauge, Problem, View, work_line
+from appliance.agent.view import Claim, Download, Gauge, Problem, View, claim_line, work_line
 
-Style = Literal["", "bold", "dim", "green", "yellow", "red", "cyan"]
+Style = Literal["", "bold", "dim", "green", "yellow", "red", "cyan", "bold white on black"]
 LABEL_COLUMNS = 9
 LEAST_COLUMNS, LEAST_ROWS = 20, 4
+HEAD_ROWS = 2
+BESIDE_COLUMNS = 40  # what the facts need at least beside the QR code
 CELL_COLUMNS = 38  # of one slot: two side by side on 80 columns
 BAR_COLUMNS = 20
 CHART_ROWS = 6
@@ -65,17 +68,21 @@ class Section:
 def draw(view: View, *, columns: int, rows: int, clock: str, glyphs: Glyphs = CONSOLE) -> tuple[Row, ...]:
     """Exactly `rows` rows of at most `columns` characters; `clock` is the time of day as it is to be shown."""
     columns, room = max(LEAST_COLUMNS, columns), max(LEAST_ROWS, rows)
+    panel = _panel(view.claim, columns, room, glyphs)
+    left = columns - 1 - len(text_of(panel[0])) if panel else columns
     sections = (
         _head(view, columns, clock, glyphs),
-        _facts(view, columns, glyphs),
-        _slots(view, columns, glyphs),
-        _hour(view, columns, glyphs),
-        _problems(view, columns, glyphs),
-        _events(view, columns, glyphs),
+        _facts(view, left, glyphs, claimed=bool(panel)),
+        _slots(view, left, glyphs),
+        _hour(view, left, glyphs),
+        _problems(view, left, glyphs),
+        _events(view, left, glyphs),
     )
     shares = share(sections, room)
     drawn = [row for section, count in zip(sections, shares, strict=True) if count for row in section.rows(count)]
     drawn += [()] * (room - len(drawn))
+    for number, row in enumerate(panel, start=HEAD_ROWS):
+        drawn[number] = (*cut(drawn[number], left), Span(" " * (left + 1 - len(text_of(cut(drawn[number], left))))), *row)
     return tuple(cut(_clean(row, glyphs), columns) for row in drawn[: max(0, rows)])
 
 
@@ -135,11 +142,23 @@ def _head(view: View, columns: int, clock: str, glyphs: Glyphs) -> Section:
     name = " IAMINE worker"
     gap = columns - len(name) - len(clock) - 1
     row = (Span(name, "bold"), Span(f"  {state}"[:gap].ljust(gap), "yellow" if view.state else "green"), Span(clock, "dim"))
-    return Section(rank=0, least=2, most=2, rows=lambda count: [row, (Span(glyphs.rule * columns, "dim"),)])
+    return Section(rank=0, least=HEAD_ROWS, most=HEAD_ROWS, rows=lambda count: [row, (Span(glyphs.rule * columns, "dim"),)])
 
 
-def _facts(view: View, columns: int, glyphs: Glyphs) -> Section:
-    facts = tuple(_listed(view, columns, glyphs))
+def _panel(claim: Claim | None, columns: int, rows: int, glyphs: Glyphs) -> list[Row]:
+    """The QR code with its code and address, as rows of equal width; none where there is no room or nothing to scan."""
+    if claim is None or not claim.qr or glyphs is not CONSOLE or columns < BESIDE_COLUMNS + 1 + len(claim.qr[0]):
+        return []
+    width = len(claim.qr[0])
+    said = [f" code {claim.code}", *(f" {line}" for line in textwrap.wrap(f"at {claim.page}", width - 1))]
+    panel: list[Row] = [_rule("claim this worker", width, glyphs)]
+    panel += [(Span(line, "bold white on black"),) for line in claim.qr]
+    panel += [(Span(line[:width].ljust(width), "bold" if line is said[0] else ""),) for line in said]
+    return panel if HEAD_ROWS + len(panel) <= rows else []
+
+
+def _facts(view: View, columns: int, glyphs: Glyphs, *, claimed: bool) -> Section:
+    facts = tuple(_listed(view, columns, glyphs, claimed=claimed))
 
     def rows(count: int) -> Sequence[Row]:
         spare, drawn = count - len(facts), list[Row]()
@@ -152,8 +171,8 @@ def _facts(view: View, columns: int, glyphs: Glyphs) -> Section:
     return Section(rank=1, least=min(len(facts), 6), most=sum(map(len, facts)), rows=rows)
 
 
-def _listed(view: View, columns: int, glyphs: Glyphs) -> Sequence[Sequence[Row]]:
-    """The facts in their order, each in its rows."""
+def _listed(view: View, columns: int, glyphs: Glyphs, *, claimed: bool) -> Sequence[Sequence[Row]]:
+    """The facts in their order, each in its rows; `claimed`: how to claim it stands elsewhere."""
 
     def fact(label: str, said: str, style: Style = "", most: int = 2) -> list[Row]:
         lines = textwrap.wrap(said, columns - LABEL_COLUMNS - 1, max_lines=most, placeholder=" ...") or [""]
@@ -168,6 +187,10 @@ def _listed(view: View, columns: int, glyphs: Glyphs) -> Sequence[Sequence[Row]]
     if view.download:
         found.append(fact("fetch", fetch_line(view.download, columns, glyphs), "cyan"))
     found.append(fact("work", work_line(view.running, view.jobs_done, view.jobs_failed, view.tokens, view.rate_tps)))
+    if view.claim and not claimed:
+        found.append(fact("claim" if view.claim.code else "owner", claim_line(view.claim), "bold" if view.claim.code else ""))
+    if view.course:
+        found.append(fact("demand", view.course))
     if view.standing:
         found.append(fact("waits", view.standing))
     if view.machine:

@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance.agent.control import AgentSilent, Ask, State, ask, folders
 from appliance.agent.errors import AgentError
 from appliance.agent.screen import picture
+from appliance.agent.view import claim_line
 from iamine import chat
 from iamine.client import ClientError
 from iamine.paths import data_dir
@@ -71,7 +72,15 @@ def show(out: Terminal, workers: Sequence[Worker], pool: dict[str, object], *, a
         return
     if workers:
         out.table(("worker here", "state", "model", "now", "link"), [row(folder, state) for folder, state in workers])
-    for _, state in workers:
+    for folder, state in workers:
+        if isinstance(state, State) and state.view and state.view.claim:
+            out.line(
+                f"{folder}: {claim_line(state.view.claim)}"
+                if state.view.claim.owner
+                else f"{folder}: to claim it, {claim_line(state.view.claim)}"
+            )
+        if isinstance(state, State) and state.view and state.view.course:
+            out.line(f"{folder}: {state.view.course}", "dim")
         for problem in state.view.problems if isinstance(state, State) and state.view else ():
             out.line(f"{problem.at} {problem.text}" + (f"; {problem.advice}" if problem.advice else ""), "yellow")
 

@@ -1,14 +1,15 @@
 """The screen's story for other programs: a small JSON file, written anew when it changed, never half."""
 
-import json
 import secrets
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from appliance.agent.screen import Clock, Screen
 from appliance.agent.types import Linked, Status
-from appliance.agent.view import link_line
+from appliance.agent.view import claim, link_line
 
 LINES_KEPT = 8
 
@@ -42,7 +43,7 @@ class StatusFile:
         self._inner.close()
 
     def _write(self) -> None:
-        text = json.dumps(told(self._status, tuple(self._lines)))
+        text = msgspec.json.encode(told(self._status, tuple(self._lines), self.board.claim_page)).decode()
         if text == self._written:
             return
         draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
@@ -53,7 +54,7 @@ class StatusFile:
             self._written = text
 
 
-def told(status: Status | None, lines: tuple[str, ...]) -> dict[str, object]:
+def told(status: Status | None, lines: tuple[str, ...], claim_page: str = "") -> dict[str, object]:
     """The file's content."""
     if status is None:
         return {"linked": False, "link": "", "models": [], "lines": lines}
@@ -68,5 +69,7 @@ def told(status: Status | None, lines: tuple[str, ...]) -> dict[str, object]:
         "tokens": status.tokens,
         "rate_tps": round(status.rate_tps, 1),
         "draining": status.draining,
+        "claim": claim(status.owner, status.claim_code, claim_page),
+        "course": status.course,
         "lines": lines,
     }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from appliance.agent.qr import half_blocks
 from appliance.agent.types import Connecting, Linked, LinkState, Slot, Status, Unlinked
 
 Light = Literal["green", "yellow", "red"]
@@ -63,10 +64,24 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Whose this worker is (`owner`, an account's name), or the code to take it by, where, and the same as a QR code.
+
+    `qr` are rows of half blocks, to be drawn white on black; none where the address is too long for a small code.
+    """
+
+    owner: str = ""
+    code: str = ""
+    page: str = ""
+    qr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """The whole screen. `hour_tps` is the speed in each of the last 60 minutes, the oldest first; counts are since the start.
 
-    `state` is why no job is taken, "" when it is. Earnings and a claim code will be fields of this when the pool gives them.
+    `state` is why no job is taken, "" when it is. `claim` is None while the pool has said nothing of it; `course` is what was
+    made of what the pool lacks. Earnings will be a field of this when the pool gives them.
     """
 
     machine: str = ""
@@ -87,13 +102,16 @@ class View:
     gauges: tuple[Gauge, ...] = ()
     problems: tuple[Problem, ...] = ()
     lines: tuple[Line, ...] = ()
+    claim: Claim | None = None
+    course: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What was said to the screen beside the status."""
+    """What was said to the screen beside the status; `claim_page` is where a code is to be typed."""
 
     machine: str = ""
+    claim_page: str = ""
     why: tuple[str, ...] = ()
     download: Download | None = None
     gauges: tuple[Gauge, ...] = ()
@@ -127,7 +145,23 @@ def view(status: Status, told: Told) -> View:
         gauges=told.gauges,
         problems=told.problems[-MAX_PROBLEMS:],
         lines=told.lines[-MAX_LINES:],
+        claim=claim(status.owner, status.claim_code, told.claim_page),
+        course=status.course,
     )
+
+
+def claim(owner: str, code: str, page: str) -> Claim | None:
+    """Whose the worker is, or how to take it; None while neither is known."""
+    if owner:
+        return Claim(owner=owner)
+    return Claim(code=code, page=page, qr=half_blocks(f"{page}#{code}") if page else ()) if code else None
+
+
+def claim_line(said: Claim) -> str:
+    """The same in words."""
+    if said.owner:
+        return f"claimed by {said.owner}"
+    return f"{said.code} at {said.page}" if said.page else f"iamine claim {said.code}"
 
 
 def link_line(link: LinkState | None) -> tuple[str, Light]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from appliance.console.screen import Picture
 from appliance.console.seen import CLOCK, START, STATUS, machine, report
-from appliance.console.view import footer, picture, plain, with_clock
+from appliance.console.view import footer, picture, plain, qr, with_clock
 
 DRAWN_EVERY_S = 1.0
 SERIAL_EVERY = 5  # drawings
@@ -23,7 +23,7 @@ def main() -> None:
     while True:
         now, status, clock = machine(), report(STATUS), report(CLOCK)
         start = with_clock(report(START), {} if now.synchronized else clock)
-        screen.show(picture(now, start, status), footer(now, clock.get("by")))
+        screen.show(picture(now, start, status), footer(now, clock.get("by")), qr(status))
         line = plain(now, start, status)
         due = count % SERIAL_EVERY == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")
         if serial is not None and due and not (told and start.get("recovery")):  # a shell is open on it

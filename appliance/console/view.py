@@ -49,6 +49,11 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
         *([Line("pool's key", str(status["fingerprint"]), "dim")] if status.get("fingerprint") else []),
         _models(status),
     ]
+    claimed = _claim(status)
+    if claimed.get("owner"):
+        lines.append(Line("claim", f"claimed by {claimed['owner']}", "good"))
+    elif claimed.get("code"):
+        lines.append(Line("claim", f"code {claimed['code']} at {claimed.get('page', '')}"))
     if "done" in status:
         work = f"{status['running']} running, {status['done']} done, {status['tokens']} tokens, {status['rate_tps']} tokens/s"
         lines.append(Line("work", work))
@@ -66,6 +71,11 @@ def picture(machine: Machine, start: Mapping[str, object], status: Mapping[str, 
     return tuple(lines)
 
 
+def qr(status: Mapping[str, object]) -> tuple[str, ...]:
+    """The rows of the QR code by which the worker is claimed; none when there is nothing to claim."""
+    return tuple(str(row) for row in _list(_claim(status).get("qr")))
+
+
 def footer(machine: Machine, checked_by: object = "") -> str:
     """What stands under the picture. `checked_by`: who told the time where no time server did."""
     by_whom = ", the clock is the pool's" if checked_by == "pool" else ", clock not checked by a time server"
@@ -79,11 +89,13 @@ def plain(machine: Machine, start: Mapping[str, object], status: Mapping[str, ob
     codes = ",".join(str(problem.get("code")) for problem in _problems(start, bool(status.get("linked")))) or "none"
     models = "; ".join(str(each) for each in _list(status.get("models"))) or "none"
     network = ",".join(machine.addresses) or "none"
+    claimed = _claim(status)
+    claim = f"claimed by {claimed['owner']}" if claimed.get("owner") else f"claim code {claimed.get('code') or 'none'}"
     used, done = _mb(machine.memory_used_bytes), status.get("done", 0)
     link = status.get("link") or "the worker is starting"
     return (
         f"IAMINE {joined}: {link} | model {models} | done {done} | address {network} | memory {used} MB"
-        f" | {machine.firmware} | slot {machine.slot} | problems {codes}"
+        f" | {machine.firmware} | slot {machine.slot} | {claim} | problems {codes}"
     )
 
 
@@ -104,6 +116,11 @@ def _problems(start: Mapping[str, object], linked: bool = False) -> list[Mapping
     """What first boot told, less what has become untrue: a pool was found after all."""
     told = [each for each in _list(start.get("problems")) if isinstance(each, Mapping)]
     return [each for each in told if not (linked and each.get("code") == "E-POOL")]
+
+
+def _claim(status: Mapping[str, object]) -> Mapping[str, object]:
+    found = status.get("claim")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _list(value: object) -> Sequence[object]:

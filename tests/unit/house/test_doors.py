@@ -23,6 +23,7 @@ DOORS = {
     "pyudev": {"appliance.agent.hotplug", "appliance.agent.probe"},
     "websockets": {"appliance.agent.link", "pool.api.workers", "pool.api.frames"},
     "rich": {"appliance.agent.screen", "appliance.agent.fetch", "appliance.console.screen", "iamine.terminal"},
+    "segno": {"appliance.agent.qr"},
     "zeroconf": {"appliance.agent.discovery", "iamine.lan"},
     "ifaddr": {"iamine.lan"},
     "nacl": {"iamine.memory"},

@@ -22,8 +22,9 @@ from appliance.agent.layout import (
     span_of_time,
     text_of,
 )
+from appliance.agent.qr import half_blocks
 from appliance.agent.types import Slot
-from appliance.agent.view import Download, Gauge, Line, Problem, Served, View
+from appliance.agent.view import Claim, Download, Gauge, Line, Problem, Served, View
 
 IDLE = View(link="not linked yet")
 BUSY = View(
@@ -179,3 +180,26 @@ def test_times_and_sensors_in_words() -> None:
     assert gauge_line(BUSY.gauges, CONSOLE) == "CPU 61 \u00b0C, GPU 72 \u00b0C 142 W"
     assert gauge_line((Gauge(name="machine", watts=9.6), Gauge(name="CPU", celsius=50)), ASCII) == "machine 10 W, CPU 50 C"
     assert bar(0.5, 4, ASCII) == "##.." and bar(7, 2, ASCII) == "##"
+
+
+CLAIM = Claim(code="7KQ4-M2XN", page="http://192.168.1.5:8000/claim", qr=half_blocks("http://192.168.1.5:8000/claim#7KQ4-M2XN"))
+
+
+def test_the_qr_code_stands_beside_the_facts_until_somebody_has_claimed_it() -> None:
+    drawn = lines(replace(BUSY, claim=CLAIM), 80, 25)
+    assert max(map(len, drawn)) == 80 and len(drawn) == 25
+    assert [row[-33:] for row in drawn[3:20]] == list(CLAIM.qr)
+    assert drawn[20].endswith(" code 7KQ4-M2XN".ljust(33)) and "at http://192.168.1.5:8000/claim" in drawn[21]
+    assert " pool     linked to home" in drawn[2], "the facts stand at its left"
+    claimed = "\n".join(lines(replace(BUSY, claim=Claim(owner="Ann")), 80, 25))
+    assert " owner    claimed by Ann" in claimed and "claim this worker" not in claimed
+
+
+@pytest.mark.parametrize(("columns", "rows", "glyphs"), [(73, 25, CONSOLE), (80, 21, CONSOLE), (80, 25, ASCII)])
+def test_where_the_qr_code_has_no_room_the_code_is_a_fact(columns: int, rows: int, glyphs: Glyphs) -> None:
+    said = "\n".join(lines(replace(IDLE, claim=CLAIM), columns, rows, glyphs))
+    assert " claim    7KQ4-M2XN at http://192.168.1.5:8000/claim" in said and "claim this worker" not in said
+
+
+def test_what_was_made_of_the_demand_is_a_fact() -> None:
+    assert " demand   stays: nothing is lacking" in "\n".join(lines(replace(IDLE, course="stays: nothing is lacking"), 80, 25))

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from appliance.agent.qr import half_blocks
 from appliance.agent.types import Connecting, Linked, LinkState, Status, Unlinked
-from appliance.agent.view import Download, Line, Problem, Told, View, counts, link_line, view
+from appliance.agent.view import Claim, Download, Line, Problem, Told, View, claim, claim_line, counts, link_line, view
 from iamine.ids import ModelId, SessionId, WorkerId
 from iamine.wire.messages import ModelOffer
 
@@ -68,3 +69,14 @@ def test_a_view_goes_through_json_and_back() -> None:
 def test_the_time_left_is_unknown_until_a_rate_is_known() -> None:
     assert Download(title="", done_bytes=1, total_bytes=9).left_s is None
     assert Download(title="", done_bytes=1, total_bytes=9, bytes_per_s=2.0).left_s == 4.0
+
+
+def test_a_worker_that_nobody_owns_shows_how_to_claim_it() -> None:
+    said = claim("", "7KQ4-M2XN", "http://p/claim")
+    assert said is not None and said.qr == half_blocks("http://p/claim#7KQ4-M2XN")
+    assert claim_line(said) == "7KQ4-M2XN at http://p/claim"
+    nowhere = claim("", "7KQ4-M2XN", "")
+    assert nowhere is not None and (nowhere.qr, claim_line(nowhere)) == ((), "iamine claim 7KQ4-M2XN")
+    assert claim("", "", "http://p/claim") is None
+    owned = claim("Ann", "7KQ4-M2XN", "http://p/claim")
+    assert owned == Claim(owner="Ann") and claim_line(owned) == "claimed by Ann"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from appliance.console.view import Line, Machine, footer, picture, plain, with_clock
+from appliance.console.view import Line, Machine, footer, picture, plain, qr, with_clock
 
 MACHINE = Machine(
     version="1.0", hostname="box", addresses=("10.0.2.15",), memory_used_bytes=210_000_000, memory_bytes=1_000_000_000,
@@ -27,7 +27,7 @@ def test_a_worker_at_work() -> None:
     assert "12:00:00 loaded mote" in texts(shown) and "memory only" not in texts(shown)
     assert plain(MACHINE, START, JOINED) == (
         "IAMINE worker joined: linked to P as wrk_1 | model mote, 8 x 1024 tokens | done 2 | address 10.0.2.15"
-        " | memory 210 MB | BIOS | slot a | problems none"
+        " | memory 210 MB | BIOS | slot a | claim code none | problems none"
     )
 
 
@@ -76,3 +76,14 @@ def test_a_pool_that_was_found_is_shown_with_its_key_and_is_no_problem_any_more(
     found = {**JOINED, "fingerprint": "ab12-cd34"}
     assert Line("pool's key", "ab12-cd34", "dim") in picture(MACHINE, start, found)
     assert plain(MACHINE, start, found).endswith("problems none") and plain(MACHINE, start, {}).endswith("problems E-POOL")
+
+
+def test_how_to_claim_the_worker_is_shown_until_somebody_has() -> None:
+    said = {"owner": "", "code": "7KQ4-M2XN", "page": "http://p/claim", "qr": ["##", " #"]}
+    status = JOINED | {"claim": said}
+    assert Line("claim", "code 7KQ4-M2XN at http://p/claim") in picture(MACHINE, START, status)
+    assert qr(status) == ("##", " #") and "| claim code 7KQ4-M2XN |" in plain(MACHINE, START, status)
+    taken = JOINED | {"claim": {"owner": "Ann", "code": "", "page": "", "qr": []}}
+    assert Line("claim", "claimed by Ann", "good") in picture(MACHINE, START, taken)
+    assert qr(taken) == () and "| claimed by Ann |" in plain(MACHINE, START, taken)
+    assert qr(JOINED | {"claim": None}) == () == qr({"claim": "x"})
