@@ -79,6 +79,10 @@ torture rounds="10" streams="1000" seeds="5000":
     IAMINE_SOAK=100000 IAMINE_SOAK_CYCLES=1000 pytest -q -s -p no:cacheprovider tests/acceptance/test_soak.py
     for round in $(seq "$1"); do echo "round $round"; IAMINE_FAIR_SEEDS=12 pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/chaos tests/integration/store tests/integration/up || exit 1; done
 
+# llama.cpp for any x86-64 Linux, CPU variants and Vulkan: dist/engine (--out DIR); Debian 12 or 13 gives the same bytes
+engine-libs *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild.libs "$@"
+
 # The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)
 image *arguments:
     PYTHONPATH=image-build:. python -m imagebuild "$@"

@@ -16,13 +16,14 @@ find /tmp/source -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 python3 -m venv --without-pip --symlinks "$venv"
 /tmp/tools/bin/python -m pip --python "$venv/bin/python" install --no-index --no-deps --no-compile --require-hashes \
     --find-links /work/fetched/wheels -r /work/fetched/wheels.txt
-/tmp/tools/bin/python -m pip --python "$venv/bin/python" install --no-index --no-deps --no-compile /work/llama/*.whl /tmp/wheel/*.whl
+/tmp/tools/bin/python -m pip --python "$venv/bin/python" install --no-index --no-deps --no-compile /work/llama/wheel/*.whl /tmp/wheel/*.whl
 
 # Not for a worker: the packages' own tests, C headers, type stubs; llama_cpp's server needs more than is installed
 cd "$venv"/lib/python3*/site-packages
+cp -r /work/llama/lib llama_cpp/ # where the binding looks by itself
 find . -depth -type d \( -name tests -o -name testing -o -name _testing \) -path './numpy/*' ! -path './numpy/testing*' -exec rm -rf {} +
 find . -name '*.pyi' -delete
-rm -rf llama_cpp/server llama_cpp/include llama_cpp/lib/cmake llama_cpp/lib/pkgconfig numpy/_core/include numpy/f2py
+rm -rf llama_cpp/server numpy/_core/include numpy/f2py
 find . -name '*.a' -delete
 find . -path '*.dist-info/RECORD' -delete
 # Compiled once, here; valid whatever the files' dates say

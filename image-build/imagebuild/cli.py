@@ -1,34 +1,21 @@
 """The command line of a build."""
 
 import argparse
-import fcntl
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagebuild import disk, host, system, trees, wheels
-from imagebuild.errors import BuildError
+from imagebuild import disk, engine, session, system, trees, wheels
 from imagebuild.plan import ROOT, Site, Wish
-from imagebuild.stage import Shelf, say
 
 
 def main(arguments: Sequence[str]) -> int:
     """Build; 0, or 1 with what went wrong and what to try."""
     args = _parser().parse_args(arguments)
-    began = time.monotonic()
-    try:
-        host.check(args.cache)
-        with (args.cache / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            image = build(_site(args.cache), _wish(args), args.out, args.at)
-    except BuildError as error:
-        say(f"error: {error.message}")
-        if error.hint:
-            say(f"try: {error.hint}")
-        return 1
-    say(f"{image} after {time.monotonic() - began:.0f} s")
-    return 0
+
+    def work(site: Site) -> Path:
+        return build(site, _wish(args), args.out, args.at)
+
+    return session.run(args.cache, work, recipe="image")
 
 
 def build(site: Site, wish: Wish, out: Path, at: str = "") -> Path:
@@ -36,15 +23,14 @@ def build(site: Site, wish: Wish, out: Path, at: str = "") -> Path:
     builder = trees.builder(site)
     packages = wheels.fetched(site)
     base = trees.base(site, wish, builder)
-    llama = wheels.llama(site, builder, packages)
-    venv = wheels.venv(site, builder, packages, llama)
+    venv = wheels.venv(site, builder, packages, engine.libraries(site))
     slot = system.slot(site, wish, builder, base, venv)
     image = disk.image(site, wish, builder, slot)
     return disk.publish(image, slot, out, compress=wish.zstd_level > 1, epoch=site.epoch, at=at)
 
 
 def _parser() -> argparse.ArgumentParser:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iamine" / "image"
+    cache = session.default_cache()
     parser = argparse.ArgumentParser(prog="just image", description="Build iamine_VERSION_amd64.img, a live stick that works.")
     parser.add_argument("--pool", default="", metavar="URL", help="a pool for sticks whose settings name none")
     parser.add_argument("--pool-key", default="", metavar="FINGERPRINT", help="that pool's fingerprint")
@@ -59,10 +45,4 @@ def _parser() -> argparse.ArgumentParser:
 def _wish(args: argparse.Namespace) -> Wish:
     return Wish(
         pool=args.pool, pool_key=args.pool_key, firmware=not args.no_firmware, zstd_level=1 if args.quick else Wish().zstd_level
-    )
-
-
-def _site(cache: Path) -> Site:
-    return Site(
-        shelf=Shelf(cache), sources=tuple(host.sources()), apt_options=tuple(host.apt_options()), epoch=host.epoch(ROOT)
     )

@@ -10,24 +10,31 @@ from imagebuild.errors import BuildError
 from imagebuild.mirrors import Source, image_sources
 
 APT = Path("/etc/apt")
-NEEDED = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "zstd": "zstd", "git": "git"}
+NEEDED = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "setpriv": "util-linux", "zstd": "zstd", "git": "git"}
 FREE_BYTES = 8 * 10**9
 EPOCH_WITHOUT_GIT = 1_790_000_000
 _ACQUIRE = re.compile(r'^(Acquire::(?:http|https|Check|Retries|AllowInsecure)[^ ]*) "(.*)";$', re.MULTILINE)
 
 
-def check(cache: Path) -> None:
+def check(cache: Path, *, recipe: str = "image", free_bytes: int = FREE_BYTES) -> None:
     """Raises BuildError for what is missing, with the line that helps."""
     missing = sorted({package for tool, package in NEEDED.items() if shutil.which(tool) is None})
     if missing:
         raise BuildError(f"not installed: {', '.join(missing)}", hint=f"apt-get install {' '.join(missing)}")
     if os.geteuid() != 0:
         raise BuildError(
-            "the builder tree is entered by pivot_root, which needs root", hint="sudo ./run image (or a container)"
+            "the tree of tools is entered by pivot_root, which needs root", hint=f"sudo ./run {recipe} (or a container)"
         )
     cache.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(cache).free < FREE_BYTES:
-        raise BuildError(f"less than 8 GB are free for {cache}", hint="free some, or name another folder with --cache DIR")
+    if shutil.disk_usage(cache).free < free_bytes:
+        hint = "free some, or name another folder with --cache DIR"
+        raise BuildError(f"less than {free_bytes / 1e9:.0f} GB are free for {cache}", hint=hint)
+
+
+def memory_bytes() -> int:
+    """What may still be taken, by the kernel's reckoning."""
+    found = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 def sources() -> list[Source]:

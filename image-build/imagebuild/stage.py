@@ -68,6 +68,9 @@ class Shelf:
             for line in log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]:
                 say(f"  | {line}")
             raise BuildError(f"{stage}: {error.message} (the whole story is in {log})", hint=error.hint) from error
+        except BaseException:  # Ctrl-C: nothing half made is left
+            remove(draft)
+            raise
         draft.rename(done)
         say(f"{stage:<9} made   in {time.monotonic() - began:.0f} s")
         self._forget(stage)

@@ -1,4 +1,4 @@
-"""The stages that are Debian trees: the builder, and the image's base."""
+"""The stages that are Debian trees: those whose tools make everything else, and the image's base."""
 
 import shutil
 from pathlib import Path
@@ -40,15 +40,21 @@ def _write_sources(site: Site, target: Path) -> None:
 
 
 def builder(site: Site) -> Path:
-    """The tree whose tools make everything else."""
-    packages = package_list("builder")
+    """The tree whose tools make the image."""
+    return tools(site, "builder")
+
+
+def tools(site: Site, name: str) -> Path:
+    """A tree with the packages of the list `name`."""
+    packages = package_list(name)
     key = digest([*packages, *(source.suite for source in site.sources)], ROOT)
 
     def make(draft: Path, log: Path) -> None:
         _write_sources(site, draft)
         Run(log, site.environ).host(*_mmdebstrap(site, draft, packages))
 
-    return site.shelf.take("builder", key, f"a tree of Debian {RELEASE} with {len(packages)} packages asked for", make) / "tree"
+    about = f"a tree of Debian {RELEASE} with {len(packages)} packages asked for"
+    return site.shelf.take(name, key, about, make) / "tree"
 
 
 def base(site: Site, wish: Wish, builder_tree: Path) -> Path:

@@ -1,9 +1,9 @@
-"""The stages of Python: what pip brings by hash, llama.cpp compiled, and the private environment put together."""
+"""The stages of Python: what pip brings by hash, and the private environment put together."""
 
-import sys
 from pathlib import Path
 
 from imagebuild.locks import only, words
+from imagebuild.pip import download
 from imagebuild.plan import LOCKS, OURS, ROOT, Site
 from imagebuild.stage import digest
 from imagebuild.tree import Run
@@ -24,56 +24,36 @@ def _locks() -> dict[str, str]:
     """The parts of the locks: what is installed, what makes wheels."""
     runtime, build = (LOCKS / "runtime.txt").read_text(), (LOCKS / "build.txt").read_text()
     tools = _names("wheel-tools")
-    of_build = {"scikit-build-core", "packaging", "pathspec"}
+    of_build = {"packaging", "pathspec"}
     return {"wheels": only(runtime, _names("python")), "tools": only(build, of_build) + only(runtime, set(tools) - of_build)}
 
 
 def fetched(site: Site) -> Path:
-    """`wheels/`, `tools/` and `source/`, each file checked against the locks' hashes, by this machine's own pip."""
-    locks, llama = _locks(), LOCKS / "llama.txt"
+    """`wheels/` and `tools/`, each file checked against the locks' hashes, by this machine's own pip."""
+    locks = _locks()
 
     def make(draft: Path, log: Path) -> None:
         run = Run(log, site.environ)
         for name, lock in locks.items():
             (draft / f"{name}.txt").write_text(lock)
             chosen = [f"--platform={each}" for each in _PLATFORMS] + [f"--abi={each}" for each in _ABIS]
-            _pip(run, "--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *chosen, to=draft / name)
-        _pip(run, "--no-binary=:all:", lock=llama, to=draft / "source")
+            options = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *chosen]
+            download(run, *options, lock=draft / f"{name}.txt", to=draft / name)
 
-    return site.shelf.take("fetched", digest([*locks.values(), llama, PYTHON], ROOT), "Python packages, by hash", make)
-
-
-def _pip(run: Run, *options: str, to: Path, lock: Path | None = None) -> None:
-    lock = lock or to.with_name(f"{to.name}.txt")
-    run.host(
-        sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", *options, "-r", lock, "-d", to, cwd=to.parent
-    )
+    return site.shelf.take("fetched", digest([*locks.values(), PYTHON], ROOT), "Python packages, by hash", make)
 
 
-def llama(site: Site, builder_tree: Path, packages: Path) -> Path:
-    """llama.cpp's wheel."""
-    key = digest([builder_tree.parent.name, LOCKS / "llama.txt", OURS / "llama.sh"], ROOT)
-
-    def make(draft: Path, log: Path) -> None:
-        (source,) = (packages / "source").iterdir()
-        binds = {packages: "work/fetched", draft: "work/out", OURS: "work/image-build"}
-        command = ["/work/image-build/llama.sh", f"/work/fetched/source/{source.name}", "/work/fetched/tools", "/work/out"]
-        Run(log, site.environ).inside(builder_tree, binds, *command, str(site.jobs))
-
-    return site.shelf.take("llama", key, "llama.cpp for every x86-64-v2 processor (about 350 CPU seconds)", make)
-
-
-def venv(site: Site, builder_tree: Path, packages: Path, llama_wheel: Path) -> Path:
+def venv(site: Site, builder_tree: Path, packages: Path, libraries: Path) -> Path:
     """The folder that becomes /usr/lib/iamine/venv."""
     sources = [ROOT / name for name in _PACKAGED]
-    keys = [builder_tree.parent.name, packages.name, llama_wheel.name, str(site.epoch)]
+    keys = [builder_tree.parent.name, packages.name, libraries.name, str(site.epoch)]
 
     def make(draft: Path, log: Path) -> None:
         (draft / "venv").mkdir()
         binds = {
             ROOT: "work/source",
             packages: "work/fetched",
-            llama_wheel: "work/llama",
+            libraries: "work/llama",
             draft / "venv": VENV,
             OURS: "work/ours",
         }

@@ -54,3 +54,13 @@ def test_content_name_and_mode_count_and_caches_do_not(tmp_path: Path) -> None:
     seen.add(digest(["x", tmp_path / "d"], tmp_path))
     seen.add(digest(["y", tmp_path / "d"], tmp_path))
     assert len(seen) == 6
+
+
+def test_an_interrupted_stage_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupted(folder: Path, log: Path) -> None:
+        fill(folder, log)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Shelf(tmp_path).take("base", "1", "a tree", interrupted)
+    assert [path.name for path in tmp_path.iterdir()] == ["base.log"]
