@@ -42,7 +42,8 @@ class Device:
     """A graphics device; not `usable` says why in `reason`. `address` is its place on the PCI bus, "" where there is none.
 
     `shared` memory is the system's own. `bytes_per_s` is the memory's speed, 0.0 where unknown; `capability` is NVIDIA's;
-    `driver_version` is "" where the driver does not tell it. `left_out`: it would be usable, but engines on it kept dying.
+    `driver_version` is "" where the driver does not tell it; `engine_name` is what llama.cpp calls it ("Vulkan0"), or "".
+    `left_out`: it would be usable, but engines on it kept dying.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Device:
     driver: str = ""
     driver_version: str = ""
     backend: Backend = "none"
+    engine_name: str = ""
     shared: bool = False
     memory_bytes: int = 0
     memory_free_bytes: int = 0

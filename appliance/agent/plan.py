@@ -32,7 +32,7 @@ def plan(
 
     `known` is what was measured here, by file hash: it can speak against a file that nobody asked for.
     """
-    room = fit.budget(hardware, use_gpu=settings.gpu)
+    room = fit.budget(hardware, use_gpu=_use_gpu(settings))
     listed = _listed(settings, files)
     chats = any(file.model.kind == "chat" for file in listed)
     specs, reasons = [], []
@@ -101,9 +101,14 @@ def _instead(chosen: fit.Fit, files: Sequence[ModelFile], known: Mapping[str, Ve
 
 def how(settings: Settings, hardware: Hardware) -> str:
     """The settings that change a model's speed, in words: what was measured with others does not count."""
-    place = "graphics" if fit.budget(hardware, use_gpu=settings.gpu).gpu else "processor"
+    place = "graphics" if fit.budget(hardware, use_gpu=_use_gpu(settings)).gpu else "processor"
     exact = "" if settings.exact is None else f", exact: {settings.exact}"
     return f"{place}, {_threads(settings, hardware)} threads{exact}"
+
+
+def _use_gpu(settings: Settings) -> bool | None:
+    """What the settings say of graphics: exact answers are promised on the processor only."""
+    return False if settings.exact else settings.gpu
 
 
 def _threads(settings: Settings, hardware: Hardware) -> int:
@@ -112,6 +117,10 @@ def _threads(settings: Settings, hardware: Hardware) -> int:
 
 def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fit) -> ModelSpec:
     model = file.model
+    exact = model.bundled if settings.exact is None else settings.exact
+    if exact and found.gpu:  # serial = batched = continued holds on the processor only
+        alone = fit.fit(model, fit.budget(hardware, use_gpu=False))
+        found, exact = (alone, True) if alone.fits else (found, False)
     slots = EMBEDDING_SLOTS if model.kind == "embedding" else settings.slots or found.slots
     return ModelSpec(
         model=model.id,
@@ -120,12 +129,12 @@ def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fi
         kind=model.kind,
         tool_format=model.tool_format,
         reasoning_format=model.reasoning_format,
-        exact=model.bundled if settings.exact is None else settings.exact,
+        exact=exact,
         slots=slots,
         context_tokens=_context(settings, model.context, found, slots),
         threads=_threads(settings, hardware),
         gpu_layers=ALL_LAYERS if found.gpu else 0,
-        leave_out=tuple(each.address for each in hardware.devices if each.left_out and each.address) if found.gpu else (),
+        devices=tuple(device.engine_name for device in hardware.usable_devices if device.engine_name) if found.gpu else (),
         max_tps=settings.max_tps,
         expected_tps=found.speed_tps,
     )

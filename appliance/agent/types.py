@@ -14,8 +14,8 @@ class ModelSpec:
     """A model file to load and the limits to load it with.
 
     `threads` and `slots` 0 mean: the engine chooses. `context_tokens` is per slot; 0 means the model's own.
-    `leave_out`: PCI addresses of graphics devices that are not used.
     `max_tps` caps every sequence's decode rate in tokens/s; None is no cap. `exact` promises serial = batched = continued.
+    `devices` are the graphics devices for `gpu_layers`, by llama.cpp's names; none: all that it finds.
     `expected_tps` is what one sequence should decode. `measure_s` asks for the whole measure in about so many seconds;
     `prefill_tps` > 0 and `decode_tps` are known from an earlier one, then nothing is measured.
     """
@@ -31,7 +31,7 @@ class ModelSpec:
     context_tokens: int = 0
     threads: int = 0
     gpu_layers: int = 0
-    leave_out: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     max_tps: float | None = None
     expected_tps: float = 0.0
     measure_s: float = 0.0

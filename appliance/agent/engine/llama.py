@@ -4,7 +4,6 @@ One context belongs to one thread; its calls are never concurrent. `llama_decode
 """
 
 import ctypes
-import os
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import llama_cpp as c
 import numpy as np
 import numpy.typing as npt
 
-from appliance.agent.engine.devices import devices_without
+from appliance.agent import backends
 
 MAX_LOG_LINES = 200
 LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR
@@ -28,6 +27,10 @@ USER_DEFINED = c.LLAMA_TOKEN_ATTR_USER_DEFINED
 
 class LlamaError(Exception):
     """llama.cpp refused; its own last words are in `log_tail()`."""
+
+
+class NoDevice(LlamaError):
+    """A graphics device that was asked for is not there."""
 
 
 class LogRing:
@@ -124,22 +127,20 @@ class Model:
     """A model file in memory."""
 
     def __init__(
-        self, path: Path, *, exact: bool, gpu_layers: int = 0, vocabulary_only: bool = False, leave_out: Sequence[str] = ()
+        self, path: Path, *, exact: bool, gpu_layers: int = 0, devices: Sequence[str] = (), vocabulary_only: bool = False
     ) -> None:
-        """Raises LlamaError when llama.cpp cannot read the file."""
-        _load_backends()
+        """Layers go to the `devices` of these names, or to all that llama.cpp finds. Raises LlamaError (NoDevice)."""
+        _load_backends(gpu=gpu_layers > 0)
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         params.vocab_only = vocabulary_only
         if exact:
             params.use_extra_bufts = False  # repacked weights make results depend on the batch's size (ADR on exact mode)
-        if gpu_layers == 0:  # without this a visible GPU is used for large batches all the same
-            none = (ctypes.c_void_p * 1)(None)
-            params.devices = ctypes.cast(none, ctypes.c_void_p).value
-        elif leave_out:
-            chosen = devices_without(c.llama_cpp._lib, leave_out)
-            params.devices = ctypes.cast(chosen, ctypes.c_void_p).value
+        if gpu_layers == 0 or devices:  # with 0 layers and no list a visible GPU is used for large batches all the same
+            handles = [_device(name) for name in devices] if gpu_layers else []
+            listed = (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
+            params.devices = ctypes.cast(listed, ctypes.c_void_p).value
         self.handle: Any = c.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
             raise LlamaError("llama.cpp could not load the file")
@@ -259,15 +260,21 @@ class Context:
         c.llama_free(self._handle)
 
 
-def _load_backends() -> None:
-    """Loads the backends that lie next to the library (builds with GGML_BACKEND_DL); others have theirs built in.
+def _load_backends(*, gpu: bool) -> None:
+    """The backends that lie next to the library; without `gpu` no graphics driver is opened."""
+    folder = backends.library_folder()
+    if folder is None or not backends.load(c.llama_cpp._lib, folder, gpu=gpu):
+        raise LlamaError("none of llama.cpp's backends loads on this processor")
 
-    Explicit, because llama.cpp's own search would also look into the working directory.
-    """
-    library: Any = c.llama_cpp._lib
-    if library.ggml_backend_reg_count() == 0:
-        folder = os.environ.get("LLAMA_CPP_LIB_PATH") or str(Path(str(c.__file__)).parent / "lib")
-        library.ggml_backend_load_all_from_path(folder.encode())
+
+def _device(name: str) -> int:
+    """llama.cpp's handle of a device. Raises NoDevice."""
+    find: Any = c.llama_cpp._lib.ggml_backend_dev_by_name
+    find.restype, find.argtypes = ctypes.c_void_p, [ctypes.c_char_p]
+    handle = find(name.encode())
+    if not handle:
+        raise NoDevice(f"the graphics device {name} is gone")
+    return int(handle)
 
 
 def _context_params(options: ContextOptions) -> Any:

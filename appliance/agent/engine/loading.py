@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.agent.engine.llama import Context, ContextOptions, LlamaError, LogRing, Model, build_info
+from appliance.agent.engine.llama import Context, ContextOptions, LlamaError, LogRing, Model, NoDevice, build_info
 from appliance.agent.engine.measuring import CannotRun, Speeds, measure, run_once, self_test
 from appliance.agent.engine.prepare import Preparer
 from appliance.agent.engine.protocol import Load, Loaded, LoadFailed
@@ -39,7 +39,10 @@ def load(wanted: Load, logs: LogRing) -> Ready:
     path = Path(wanted.path)
     check_file(path)
     try:
-        model = Model(path, exact=wanted.exact, gpu_layers=wanted.gpu_layers, leave_out=wanted.leave_out)
+        model = Model(path, exact=wanted.exact, gpu_layers=wanted.gpu_layers, devices=wanted.devices)
+    except NoDevice as error:
+        hint = "Its driver does not list it any more: `iamine probe` shows why. Start the worker again, or write gpu = false."
+        raise CannotLoad(str(error), hint) from error
     except LlamaError as error:
         hint = "The file may be cut off, or made for a newer llama.cpp: check its SHA-256 and download it again."
         raise CannotLoad(f"{path.name}: {error}: {logs.tail()}", hint) from error

@@ -31,7 +31,7 @@ class Load(Message, frozen=True, kw_only=True, omit_defaults=True, tag="load"):
     context_tokens: int = 0
     threads: int = 0
     gpu_layers: int = 0
-    leave_out: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
     max_tps: float | None = None
     max_step_s: float = 0.5
     progress_s: float = 1.0

@@ -12,10 +12,11 @@ def main(part: str) -> int:
         from appliance.agent.probe import nvidia
 
         answer = nvidia.ask()
-    elif part == "engine":
+    elif part in {"engine", "processor"}:
+        from appliance.agent import backends
         from appliance.agent.probe import engine
 
-        answer = engine.ask(engine.library_folder())
+        answer = engine.ask(backends.library_folder(), gpu=part == "engine")
     else:
         from appliance.agent.probe import udev
 

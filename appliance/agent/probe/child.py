@@ -12,6 +12,7 @@ import msgspec
 from appliance.agent.probe.answers import Answers, Engine, Names, Nvml
 
 LIMIT_S = 15.0  # a broken driver may hang
+ALONE_LIMIT_S = 5.0  # for llama.cpp without any driver; takes 0.1
 PARTS = ("nvml", "engine", "names")
 ANSWER_BYTES = 1 << 20
 T = TypeVar("T", Nvml, Engine, Names)
@@ -23,9 +24,16 @@ def ask_all(parts: Sequence[str] = PARTS, *, limit_s: float = LIMIT_S, command: 
     program = command or (sys.executable, "-m", "appliance.agent.probe")
     running = {part: _start((*program, part)) for part in parts}
     told = {part: _end(child, limit_s - (time.monotonic() - began)) for part, child in running.items()}
-    return Answers(
-        nvml=_read(told.get("nvml"), Nvml), engine=_read(told.get("engine"), Engine), names=_read(told.get("names"), Names)
-    )
+    engine = _read(told.get("engine"), Engine)
+    if engine.problem and not engine.folder:
+        engine = _without_drivers(engine, program)
+    return Answers(nvml=_read(told.get("nvml"), Nvml), engine=engine, names=_read(told.get("names"), Names))
+
+
+def _without_drivers(lost: Engine, program: Sequence[str]) -> Engine:
+    """A driver took llama.cpp down: what it is without any, beside the problem."""
+    child = _read(_end(_start((*program, "processor")), ALONE_LIMIT_S), Engine)
+    return lost if child.problem else msgspec.structs.replace(child, problem=f"{lost.problem}, as a graphics driver makes it")
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes] | str":

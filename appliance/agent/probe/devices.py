@@ -103,6 +103,7 @@ def _with_engine(base: Device, engine: EngineDevice) -> Device:
         base,
         name=base.name if "graphics [" not in base.name else engine.description,
         backend=backend_of(engine.name),
+        engine_name=engine.name,
         shared=base.shared or engine.kind == "IGPU",
         memory_bytes=base.memory_bytes or engine.memory_bytes,
         memory_free_bytes=min(free, default=0),

@@ -50,7 +50,7 @@ def load_frame(spec: ModelSpec) -> Load:
         context_tokens=spec.context_tokens,
         threads=spec.threads,
         gpu_layers=spec.gpu_layers,
-        leave_out=spec.leave_out,
+        devices=spec.devices,
         max_tps=spec.max_tps,
         measure_s=spec.measure_s,
         prefill_tps=spec.prefill_tps,

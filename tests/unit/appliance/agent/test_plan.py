@@ -98,9 +98,23 @@ def test_what_is_loaded_first_leaves_less_for_the_next() -> None:
 
 
 def test_a_gpu_takes_all_layers() -> None:
-    with_card = machine(3 * GB, card("A", 24 * GB, 23 * GB))
-    assert plan(settings(), with_card, [LARGE]).specs[0].gpu_layers == ALL_LAYERS
-    assert plan(settings(gpu=False), machine(8 * GB, card("A", 24 * GB, 23 * GB)), [LARGE]).specs[0].gpu_layers == 0
+    with_cards = machine(
+        8 * GB, card("A", 24 * GB, 23 * GB, engine_name="CUDA0"), card("B", 8 * GB, 7 * GB, engine_name="CUDA1")
+    )
+    (spec,) = plan(settings(), with_cards, [SMALL]).specs
+    assert (spec.gpu_layers, spec.devices, spec.exact) == (ALL_LAYERS, ("CUDA0", "CUDA1"), False)
+    (spec,) = plan(settings(gpu=False), with_cards, [SMALL]).specs
+    assert (spec.gpu_layers, spec.devices) == (0, ())
+
+
+def test_what_is_promised_exact_runs_on_the_processor() -> None:
+    with_card = machine(8 * GB, card("A", 24 * GB, 23 * GB))
+    for found in (plan(settings(), with_card, [LARGE]), plan(settings(exact=True), with_card, [SMALL])):
+        (spec,) = found.specs
+        assert (spec.gpu_layers, spec.devices, spec.exact) == (0, (), True)
+    (spec,) = plan(settings(), machine(round(2 * GB), card("A", 24 * GB, 23 * GB)), [LARGE]).specs
+    assert (spec.gpu_layers, spec.exact) == (ALL_LAYERS, False)  # bundled, but too large for what is left of the memory
+    assert "processor" in how(settings(exact=True), with_card)
 
 
 def test_slots_and_context_can_be_set() -> None:

@@ -43,3 +43,14 @@ def test_a_program_that_does_not_start_is_told() -> None:
 
 def test_what_was_not_asked_has_no_problem() -> None:
     assert ask_all((), command=("/does/not/exist",)).engine.problem == ""
+
+
+def test_a_driver_that_takes_llama_cpp_down_leaves_the_processor() -> None:
+    program = """
+import os, sys
+if sys.argv[1] == "engine": os.abort()
+print('{"folder": "/lib", "backends": ["CPU"], "variant": "zen4"}')
+"""
+    engine = ask_all(("engine",), command=(sys.executable, "-c", program)).engine
+    assert (engine.backends, engine.variant, engine.devices) == (("CPU",), "zen4", ())
+    assert engine.problem == "crashed with signal 6, as a graphics driver makes it"

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
-from appliance.agent.probe.engine import ask, library_folder
+from appliance.agent.backends import library_folder
+from appliance.agent.probe.engine import ask
 
 
 def test_the_installed_library_lists_its_processor() -> None:
@@ -20,8 +19,3 @@ def test_a_folder_without_a_library_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "libllama.so").write_bytes(b"not a library")
     assert ask(tmp_path).problem
     assert "not installed" in ask(None).problem
-
-
-def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LLAMA_CPP_LIB_PATH", str(tmp_path))
-    assert library_folder() == tmp_path
