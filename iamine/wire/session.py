@@ -43,6 +43,7 @@ from iamine.wire.messages import (
     Started,
     Step,
     ToWorker,
+    Value,
     Welcome,
 )
 
@@ -109,8 +110,7 @@ class Introduced:
     hello: Hello
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(Value, frozen=True, kw_only=True):
     """Pool's end: a frame of an open session."""
 
     message: Started | Progress | Step | Finished | Embedded | Failed | Heartbeat | Models | Drain

@@ -1,14 +1,20 @@
 """The values of wire version 1: the parts that its messages are made of, as frozen structs (messages.py)."""
 
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from iamine.ids import JobId, ModelId
 
+V = TypeVar("V", bound="Value")
+
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A part of a message."""
+    """A part of a message, or any frozen value that is made often: made in a quarter of a frozen dataclass's time."""
+
+    def but(self: V, **changes: Any) -> V:
+        """The same with these fields changed."""
+        return msgspec.structs.replace(self, **changes)
 
 
 class Gpu(Value, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
@@ -35,7 +34,7 @@ def routes(desk: Desk) -> Blueprint:
 
     async def input_tokens(request: Request) -> HTTPResponse:
         async with entered(desk, request) as guest:
-            asked = replace(parse_responses(guest.body, seed=0).chat, max_tokens=0, stream=False)
+            asked = parse_responses(guest.body, seed=0).chat.but(max_tokens=0, stream=False)
             with told_by(PARAMS):
                 counted = await prompt_tokens(desk, request, "input_tokens", asked, guest.account)
             return raw(to_json({"object": "response.input_tokens", "input_tokens": counted}), content_type=JSON)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sanic import HTTPResponse, Request
@@ -84,7 +84,7 @@ def _without_thinking(asked: ChatRequest | CompletionRequest, header: str | None
         return asked
     if header.strip().lower() != "off":
         raise InvalidRequest("The header x-iamine-think must be on or off.", param="x-iamine-think")
-    return replace(asked, think=False) if isinstance(asked, ChatRequest) else asked
+    return asked.but(think=False) if isinstance(asked, ChatRequest) else asked
 
 
 async def _begin(

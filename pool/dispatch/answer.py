@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 
 from iamine.ids import JobId
 from pool.dispatch.choice import Choice
@@ -72,7 +71,7 @@ class Answer:
             self._close("failed")
             raise item
         if isinstance(item, Moved) and number == 0:
-            self.head = replace(self.head, model=item.model, fingerprint=item.fingerprint)
+            self.head = self.head.but(model=item.model, fingerprint=item.fingerprint)
         self._ended += isinstance(item, ChoiceEnded)
         if item is not None and self._may_tell(item):
             self._pending.append(item)

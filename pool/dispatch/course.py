@@ -7,12 +7,12 @@ and a further job goes on behind the result; when nobody here can serve it soon,
 
 import logging
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
 from iamine.ids import JobId, ModelId
-from iamine.wire.messages import ChatWork, Work
+from iamine.wire.messages import ChatWork, Value, Work
 from pool.dispatch.choice import Choice
 from pool.dispatch.detour import Detour, may_ask
 from pool.dispatch.events import AnswerEvent, Asks, ChoiceEnded, Moved, StreamEvent
@@ -40,8 +40,7 @@ BUSY_PATIENCE = 3  # a model whose workers are only busy is waited for so many t
 CONTEXT_SHARE = 4  # of a small model's context, 1/4 may be a thought
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Value, frozen=True, kw_only=True):
     """What the courses of one answer share. `think`: the think tool is offered; `stays`: the answer is kept, job by job, to
     be told again, so it neither moves to another model nor leaves the pool.
     """
@@ -55,8 +54,7 @@ class Setting:
     upstream: Upstream | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Value, frozen=True, kw_only=True):
     """The model that a choice is at, and how it was chosen."""
 
     card: ModelCard
@@ -201,7 +199,7 @@ class Course:
         self._stream.cancel()
         self._away = True
         self._stream, self._events, self.place = stream, stream.__aiter__(), Place(card=card, chosen=chosen)
-        self._order = replace(self._order, model=model)
+        self._order = self._order.but(model=model)
         self.choice.next_part(Formats())
         self.choice.tally.on_model(model)
         self._pending.append(Moved(choice=self.choice.index, model=model, fingerprint=fingerprint(card), chosen=chosen))
@@ -277,12 +275,11 @@ class Course:
         self.choice.next_part(formats(self._setting.request, card), turn=turn)
         self.choice.tally.on_model(card.model)
         left = min(self.left_tokens(), card.context_tokens)
-        self._order = replace(
-            self._order,
+        self._order = self._order.but(
             job=JobId(f"{self._first.job}.p{self._jobs}"),
             model=card.model,
             work=self._work(opening),
-            sampling=msgspec.structs.replace(self._order.sampling, max_tokens=left),
+            sampling=self._order.sampling.but(max_tokens=left),
             deadline_s=max(self._order.deadline_s, begun_s),
         )
         self._stream = hub.submit(self._order)

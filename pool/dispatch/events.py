@@ -1,6 +1,5 @@
 """What a client is told while its answer is made."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from iamine.ids import ModelId
@@ -11,24 +10,21 @@ from pool.routing.types import JobEvent
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Value, frozen=True, kw_only=True):
     """The request waits for a worker: its place (1 = next) and the expected wait, None while nobody knows."""
 
     position: int
     estimate_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Value, frozen=True, kw_only=True):
     """The prompt is being read: tokens done of all."""
 
     done_tokens: int
     total_tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Value, frozen=True, kw_only=True):
     """Workers took the whole request: from here on it is no longer the client's fault when it fails."""
 
 
@@ -42,8 +38,7 @@ class ChoiceDelta(Value, frozen=True, kw_only=True):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChoiceEnded:
+class ChoiceEnded(Value, frozen=True, kw_only=True):
     """A choice is whole; `stop` is the stop string that ended it, if one did."""
 
     choice: int
@@ -51,16 +46,14 @@ class ChoiceEnded:
     stop: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Value, frozen=True, kw_only=True):
     """The answer is whole and recorded."""
 
     usage: Usage
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class Moved(Value, frozen=True, kw_only=True):
     """From here on another model answers this choice; `fingerprint` names its file."""
 
     choice: int
@@ -69,23 +62,20 @@ class Moved:
     chosen: Chosen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thinking:
+class Thinking(Value, frozen=True, kw_only=True):
     """A larger model is being asked; this goes on the client's connection as a comment only."""
 
     model: ModelId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asks:
+class Asks(Value, frozen=True, kw_only=True):
     """The model called the hidden think tool. Never told to a client: whoever runs the choice sees to it."""
 
     question: str
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
+class Spoken(Value, frozen=True, kw_only=True):
     """What came from elsewhere, already told apart: `tokens` by now, and calls as (name, arguments)."""
 
     tokens: int

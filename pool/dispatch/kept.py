@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from iamine.ids import AccountId, JobId
@@ -70,7 +70,7 @@ class KeptStream:
 
     def resumed(self, order: JobOrder) -> JobOrder:
         """The order to go on after the events that are here."""
-        return replace(order, resumed=resumed(self.events, self.standing))
+        return order.but(resumed=resumed(self.events, self.standing))
 
     def follow(self, source: JobStream, standing: Callable[[JobId], Standing]) -> None:
         """Take the events of the job's stream, to its end."""
@@ -241,7 +241,7 @@ class Kept:
                 stream = self.streams[order.job] = KeptStream(order.job, Standing())
             if not stream.followed:
                 wanted = order if new else stream.resumed(order)
-                stream.follow(submit(replace(wanted, hold_s=self.hold_s)), self.owner.standing)
+                stream.follow(submit(wanted.but(hold_s=self.hold_s)), self.owner.standing)
         self.record = self.record or record()
         if new:
             self._begin = self.owner.begun(self)

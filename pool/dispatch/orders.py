@@ -1,12 +1,11 @@
 """From a request and a model's card to job orders. Pure: ids and times come in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from iamine.ids import AccountId, JobId, ModelId
-from iamine.wire.messages import ChatWork, CompletionWork, EmbeddingWork, Sampling, Work
+from iamine.wire.messages import ChatWork, CompletionWork, EmbeddingWork, Sampling, Value, Work
 from pool.errors import ContextTooLong, InvalidRequest, ModelNotFound
 from pool.openai.sampling import nth_sampling
 from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Prompt
@@ -16,8 +15,7 @@ from pool.toolcalls.formats import BARE, Formats
 BYTES_PER_TOKEN = 4  # a usual English figure; an estimate for the queue only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
+class Asker(Value, frozen=True, kw_only=True):
     """Whose request it is, its job, and its times: wall clock, and the hub's clock by which it must have started."""
 
     job: JobId

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from os import urandom
 
 from iamine.ids import ID_BYTES, AccountId, job_id
@@ -56,7 +55,7 @@ class Dispatch:
         card, asker = place.card, self._asker(account, stream=request.stream, kept=kept)
         setting = self._setting(request, kept, think=kept is None and self._thinks(request, place))
         tools = tool_use(request.tools, parallel=request.parallel_tool_calls, must=request.must_call, think=setting.think)
-        asked = replace(request, tools_json=think_tool.offered(request.tools_json)) if setting.think else request
+        asked = request.but(tools_json=think_tool.offered(request.tools_json)) if setting.think else request
         orders = chat_orders(asked, card, asker, self._limits.answer_cap_tokens)
         logprobs = request.sampling.logprobs is not None
         read = formats(request, card)

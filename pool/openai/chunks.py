@@ -1,7 +1,6 @@
 """The events of a stream as bytes: what all chunks of an answer share is encoded once, not per token."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 import msgspec
@@ -40,7 +39,7 @@ class Chunks:
 
     def moved(self, choice: int, model: ModelId, fingerprint: str) -> None:
         """From here on the choice's chunks name another model; what is told of the whole answer names choice 0's."""
-        head = self._begin(replace(self._told, model=model, fingerprint=fingerprint))
+        head = self._begin(self._told.but(model=model, fingerprint=fingerprint))
         self._open[choice] = head + b'{"index":%d,' % choice
         if choice == 0:
             self._head = head

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from iamine.wire.messages import Grammar, Sampling
 from pool.openai.fields import INT64_MAX, INT64_MIN, MAX_TOKEN_ID, Fields
 
@@ -65,7 +63,7 @@ def positive_seed(seed: int) -> int:
 
 def nth_sampling(sampling: Sampling, index: int, max_tokens: int) -> Sampling:
     """Choice `index` draws with the seed `index` further on, so n choices differ and choice 0 is the seed's own."""
-    return msgspec.structs.replace(sampling, seed=positive_seed(sampling.seed + index), max_tokens=max_tokens)
+    return sampling.but(seed=positive_seed(sampling.seed + index), max_tokens=max_tokens)
 
 
 def parse_choices(fields: Fields) -> int:

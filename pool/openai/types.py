@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from iamine.ids import JobId, ModelId, WorkerId
 from iamine.manifest import Tier
-from iamine.wire.messages import Sampling, TokenLogprob
+from iamine.wire.messages import Sampling, TokenLogprob, Value
 
 Prompt = str | tuple[int, ...]
 
@@ -22,8 +22,7 @@ class Tool:
     param: str = "tools"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatRequest:
+class ChatRequest(Value, frozen=True, kw_only=True):
     """A chat completion to produce.
 
     `messages` and `tools_json` are canonical OpenAI JSON for the model's template; `tools` are those the model may
@@ -47,8 +46,7 @@ class ChatRequest:
     effort: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionRequest:
+class CompletionRequest(Value, frozen=True, kw_only=True):
     """A raw completion of each prompt, `n` times; choice `p * n + i` is sample i of prompt p."""
 
     model: ModelId
@@ -81,8 +79,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Value, frozen=True, kw_only=True):
     """Tokens read (of them from a cache) and written (of them as reasoning)."""
 
     prompt_tokens: int
@@ -91,8 +88,7 @@ class Usage:
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Value, frozen=True, kw_only=True):
     """Tokens [start, stop) of a choice came from this worker; `model` where it is not the answer's own."""
 
     worker: WorkerId
@@ -126,8 +122,7 @@ class Chosen:
     named: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Value, frozen=True, kw_only=True):
     """Where an answer came from: told as `x_iamine` in the last chunk and in a plain answer."""
 
     job: JobId
@@ -137,8 +132,7 @@ class Origin:
     thoughts: tuple[Thought, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Value, frozen=True, kw_only=True):
     """What every chunk of one answer repeats."""
 
     id: str
@@ -147,8 +141,7 @@ class Head:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Value, frozen=True, kw_only=True):
     """One whole answer; `parts` are its texts and calls in the order they came, `stop` the stop string that ended it."""
 
     index: int

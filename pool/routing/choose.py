@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iamine.ids import WorkerId
+from iamine.wire.messages import Value
 
 NS = 1_000_000_000
 BAND_S = 1.0
@@ -15,8 +16,7 @@ BAND_SHARE = 0.25
 NEAR_TIE_NS = 30 * NS  # 5 % of the largest deficit: so much owed work is passed over for a cached prompt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Value, frozen=True, kw_only=True):
     """What a job needs: expected tokens to read and to write, a file if the answer has begun, context, and whom to avoid."""
 
     prompt_tokens: int

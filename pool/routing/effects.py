@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from iamine.ids import JobId, WorkerId
+from iamine.wire.messages import Value
 from pool.routing.standing import Standing
 from pool.routing.types import Queued
 
 RefusalCode = Literal["deadline", "answer_lost", "context_overflow", "bad_request", "queue_full"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(Value, frozen=True, kw_only=True):
     """Give the job to the worker under a new epoch, to go on after the tokens it has."""
 
     worker: WorkerId
@@ -22,8 +22,7 @@ class Send:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelAt:
+class CancelAt(Value, frozen=True, kw_only=True):
     """Tell the worker to stop this epoch of the job."""
 
     worker: WorkerId
@@ -31,8 +30,7 @@ class CancelAt:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continue:
+class Continue(Value, frozen=True, kw_only=True):
     """Ask the worker that holds the job for its tokens from `index` on."""
 
     worker: WorkerId
@@ -41,16 +39,14 @@ class Continue:
     index: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Value, frozen=True, kw_only=True):
     """Tell the client where its job stands."""
 
     job: JobId
     queued: Queued
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refuse:
+class Refuse(Value, frozen=True, kw_only=True):
     """End the job with an error; the scheduler has forgotten it."""
 
     job: JobId
@@ -58,8 +54,7 @@ class Refuse:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evict:
+class Evict(Value, frozen=True, kw_only=True):
     """End the worker's link: it has been silent for too long."""
 
     worker: WorkerId
@@ -67,8 +62,7 @@ class Evict:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inform:
+class Inform(Value, frozen=True, kw_only=True):
     """Tell the worker why it has no job."""
 
     standing: Standing

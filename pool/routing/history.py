@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from iamine.ids import JobId, WorkerId
+from iamine.wire.messages import Value
 from pool.routing.types import Segment
 
 Loss = Literal[
@@ -41,8 +42,7 @@ class Takeover:
     after_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class Story(Value, frozen=True, kw_only=True):
     """What is kept of a request, of all its choices together: why its last worker, its longest wait, and each takeover
     with its choice."""
 

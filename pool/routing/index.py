@@ -8,10 +8,9 @@ Within a cell the wait is the same, so the first by mark is the one with the lar
 import math
 from bisect import bisect_left, insort
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from iamine.ids import WorkerId
-from iamine.wire.messages import ModelOffer
+from iamine.wire.messages import ModelOffer, Value
 from pool.routing.choose import NEAR_TIE_NS, NS, Ask, Candidate, band_s
 from pool.routing.deficit import clamped
 from pool.routing.prefix import Holder
@@ -83,8 +82,7 @@ class Cell:
         return next((member for member in self.members if may_take(member[2], ask)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Value, frozen=True):
     """Who serves, and among whom it was chosen: what is to be credited and debited when the cost is known.
 
     `left_out`: members of the band's cells that were avoided; `added`: who is in the band by its cached prefix alone.

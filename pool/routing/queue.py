@@ -2,18 +2,17 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import islice
 
 from iamine.ids import AccountId, JobId
+from iamine.wire.messages import Value
 
 Key = Callable[[AccountId], float]  # what the account was served by its share; the least goes next
 Entry = tuple[float, int, AccountId]  # key, ticket of the line's head, account
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Value, frozen=True, kw_only=True):
     """A queued job: its account and its place in the order of arrival."""
 
     job: JobId

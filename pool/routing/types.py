@@ -30,8 +30,7 @@ class Resumed:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobOrder:
+class JobOrder(Value, frozen=True, kw_only=True):
     """One sequence to produce (n>1 is n orders). Times are the hub's monotonic seconds; tokens are estimates.
 
     `hold_s`: so long a worker goes on with it when its link is lost. `resumed`: an earlier pool had begun it.
@@ -49,16 +48,14 @@ class JobOrder:
     resumed: Resumed | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queued:
+class Queued(Value, frozen=True, kw_only=True):
     """The job waits: its place (1 = next) and the expected wait, None while nobody knows."""
 
     position: int
     estimate_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class Begun(Value, frozen=True, kw_only=True):
     """A worker took the job and tokenised the prompt. Told again (with a higher epoch) when the job moves.
 
     `reasoning`: the answer's text begins inside the model's reasoning. `marks`: its own marks, told from others' by MARK.
@@ -72,8 +69,7 @@ class Begun:
     marks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefilled:
+class Prefilled(Value, frozen=True, kw_only=True):
     """The prompt is being read: tokens done of all."""
 
     done_tokens: int
@@ -89,8 +85,7 @@ class Delta(Value, frozen=True, kw_only=True):  # made for every token: a quarte
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Value, frozen=True, kw_only=True):
     """The answer is whole: why it ended, the last text, and how many tokens each worker gave, in order.
 
     `stop` is the stop string that ended it, if one did.
@@ -105,8 +100,7 @@ class Ended:
     stop: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vectors:
+class Vectors(Value, frozen=True, kw_only=True):
     """The embeddings, in the order of the inputs."""
 
     vectors: tuple[tuple[float, ...], ...]
@@ -114,8 +108,7 @@ class Vectors:
     segments: tuple["Segment", ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class Segment(Value, frozen=True, kw_only=True):
     """Tokens [start, stop) of the answer came from this worker."""
 
     worker: WorkerId

@@ -1,6 +1,5 @@
 """The events of a streamed message as bytes, in Anthropic's order."""
 
-from dataclasses import replace
 from typing import Literal
 
 from iamine.ids import JobId, ModelId
@@ -25,7 +24,7 @@ class MessageEvents:
 
     def moved(self, model: ModelId) -> None:
         """What is told from here on names another model."""
-        self._head = replace(self._head, model=model)
+        self._head = self._head.but(model=model)
 
     def text(self, delta: str) -> bytes:
         """More text; the first opens a block."""

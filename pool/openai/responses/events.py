@@ -1,7 +1,5 @@
 """The events of a streamed response as bytes, in OpenAI's order, each with its sequence number."""
 
-from dataclasses import replace
-
 from iamine.ids import JobId, ModelId
 from pool.openai.chunks import ENCODE
 from pool.openai.objects import Json, told_error
@@ -28,7 +26,7 @@ class ResponseEvents:
 
     def moved(self, model: ModelId) -> None:
         """What is told from here on names another model."""
-        self._head = replace(self._head, model=model)
+        self._head = self._head.but(model=model)
 
     def text(self, delta: str) -> bytes:
         """More text; the first opens a message."""

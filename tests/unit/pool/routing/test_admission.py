@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from iamine.ids import AccountId
 from pool.routing import admission
-from pool.routing.admission import Admission, Bucket, refilled, wait_s
+from pool.routing.admission import Admission, Bucket
 
 ANN, BOB = AccountId("acc_ann"), AccountId("acc_bob")
 PAUSES = st.lists(st.floats(0, 20), max_size=60)
@@ -82,9 +82,13 @@ def test_a_request_larger_than_the_limit_needs_a_full_bucket() -> None:
 
 
 def test_a_bucket_never_overflows_nor_does_a_clock_that_goes_back_fill_it() -> None:
-    assert refilled(Bucket(left=5, at_s=0), 60, 1000.0) == Bucket(left=60, at_s=1000.0)
-    assert refilled(Bucket(left=5, at_s=10), 60, 3.0) == Bucket(left=5, at_s=10)
-    assert wait_s(Bucket(left=5, at_s=0), 5, 60) == 0
+    bucket = Bucket(left=5, at_s=0)
+    bucket.refill(60, 1000.0)
+    assert bucket == Bucket(left=60, at_s=1000.0)
+    bucket = Bucket(left=5, at_s=10)
+    bucket.refill(60, 3.0)
+    assert bucket == Bucket(left=5, at_s=10)
+    assert Bucket(left=5, at_s=0).wait_s(5, 60) == 0
 
 
 def test_accounts_whose_buckets_are_full_are_forgotten_when_there_are_many() -> None:

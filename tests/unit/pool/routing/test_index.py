@@ -1,7 +1,6 @@
 """The index finds whom the plain scan finds, on any fleet, and the deficits that it moves sum to nothing."""
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -212,5 +211,5 @@ def test_what_nobody_else_is_there_for_is_not_settled() -> None:
         index.seat(place, running=1, backlog_tokens=0, usable=True)
     settle(decision, 100.0)
     assert first.deficit_ns == before
-    assert replace(decision, eligible=1).reason.startswith("the only")
+    assert decision.but(eligible=1).reason.startswith("the only")
     assert isinstance(decision, Decision)
