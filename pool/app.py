@@ -27,11 +27,12 @@ from pool.beacon import beacon
 from pool.config import PoolConfig, upstream_key
 from pool.dispatch.claims import Claims
 from pool.dispatch.fairness import Fairness, Usage
-from pool.dispatch.jobs import Jobs, Told
+from pool.dispatch.jobs import Jobs
 from pool.dispatch.keeper import Keeper, Keeping
 from pool.dispatch.limits import Limits
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch
+from pool.dispatch.told import Told
 from pool.errors import PoolError
 from pool.hub import Hub
 from pool.hub.catalogue import Catalogue
@@ -85,9 +86,10 @@ class Pool:
             keeper = Keeper(hub=hub, journals=store.journals, keeping=self._keeping())
             await keeper.expect()
             stack.push_async_callback(keeper.drain, self._config.shutdown_grace_s / 2)
+            records = Told(store.jobs, hub)
             dispatch = Dispatch(
                 hub=hub,
-                records=Told(store.jobs, hub),
+                records=records,
                 limits=self._limits(),
                 routing=self._routing(),
                 keeper=keeper,
@@ -95,7 +97,7 @@ class Pool:
             )
             stack.push_async_callback(dispatch.drain, self._config.shutdown_grace_s / 2)
             readiness = Readiness(store)
-            listener = await self._listen(hub, dispatch, store, claims, readiness)
+            listener = await self._listen(hub, dispatch, store, Jobs(records, hub), claims, readiness)
             stack.push_async_callback(listener.close, self._config.shutdown_grace_s / 2)
             base_url = f"http://{_dialable(self._config.host)}:{listener.port}/v1"
             await ensure_owner(store, self._config.data_path, base_url)
@@ -171,14 +173,16 @@ class Pool:
         claims = Claims(owners=store.workers, links=hub)
         return hub, claims
 
-    async def _listen(self, hub: Hub, dispatch: Dispatch, store: Store, claims: Claims, readiness: "Readiness") -> Listener:
+    async def _listen(
+        self, hub: Hub, dispatch: Dispatch, store: Store, jobs: Jobs, claims: Claims, readiness: "Readiness"
+    ) -> Listener:
         app: App = Sanic("iamine-pool", configure_logging=False)
         attach(
             app,
             dispatch=dispatch,
             keys=store.accounts,
             hub=hub,
-            jobs=Jobs(store.jobs, hub),
+            jobs=jobs,
             claims=claims,
             health=readiness,
             settings=self._settings(),

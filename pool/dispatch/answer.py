@@ -1,6 +1,5 @@
 """An answer being made: the courses of its choices, merged, as what the client is told."""
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 
@@ -14,8 +13,6 @@ from pool.dispatch.record import Ending
 from pool.dispatch.tally import Tally
 from pool.openai.types import Head, Origin, Span, Usage
 from pool.routing.types import Segment
-
-RECORD_WAIT_S = 2.0  # how long a whole answer waits for its record; the record goes on without it after that
 
 
 class Answer:
@@ -85,10 +82,10 @@ class Answer:
         return first
 
     async def _done(self) -> Done:
-        """The end: recorded, with a bounded wait, before the client is told."""
+        """The end: recorded before the client is told."""
         self._over = True
-        recorded = self._close("complete")
-        await asyncio.wait({recorded}, timeout=RECORD_WAIT_S)
+        self._close("complete")
+        await self._record.finished()
         return Done(usage=self.usage(), origin=self.origin())
 
     def close(self) -> None:
@@ -96,14 +93,14 @@ class Answer:
         if not self._closed:
             self._close("cut")
 
-    def _close(self, status: Status) -> "asyncio.Task[None]":
+    def _close(self, status: Status) -> None:
         self._closed = self._over = True
         self._pending.clear()
         for course in self._courses:
             course.cancel()
         self._merged.close()
         usage = self.usage()
-        return self._record.finish(
+        self._record.finish(
             status,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,

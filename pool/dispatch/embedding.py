@@ -1,10 +1,8 @@
 """Embeddings: one job, one answer."""
 
-import asyncio
 from dataclasses import dataclass
 
 from iamine.ids import JobId, ModelId
-from pool.dispatch.answer import RECORD_WAIT_S
 from pool.dispatch.ports import JobStream, Status
 from pool.dispatch.record import Record
 from pool.errors import AnswerLost, InvalidRequest
@@ -35,13 +33,13 @@ async def embedded(job: JobId, model: ModelId, request: EmbeddingsRequest, strea
         raise
     finally:
         stream.cancel()
-        recorded = record.finish(
+        record.finish(
             status,
             prompt_tokens=vectors.prompt_tokens if vectors is not None else 0,
             completion_tokens=0,
             segments=vectors.segments if vectors is not None else (),
         )
-    await asyncio.wait({recorded}, timeout=RECORD_WAIT_S)
+    await record.finished()
     spans = tuple(Span(worker=s.worker, start=s.start, stop=s.stop) for s in vectors.segments)
     origin = Origin(job=job, model=model, spans=spans)
     return Embedded(job=job, vectors=vectors.vectors, prompt_tokens=vectors.prompt_tokens, origin=origin)

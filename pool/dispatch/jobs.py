@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from iamine.ids import AccountId, JobId, ModelId
-from pool.dispatch.ports import Records, Status
 from pool.errors import NotFound
-from pool.routing.history import UNTOLD, History, Story, Takeover, story
+from pool.routing.history import History, Takeover, story
 from pool.routing.types import Segment
 
 LONGEST_ID = 64
@@ -64,21 +63,6 @@ class Histories(Protocol):
     def monotonic(self) -> float: ...
 
 
-class StoryRecords(Records, Protocol):
-    """Records that take the story too."""
-
-    async def finish(
-        self,
-        *,
-        job: JobId,
-        status: Status,
-        prompt_tokens: int,
-        completion_tokens: int,
-        segments: Sequence[Segment],
-        story: Story = UNTOLD,
-    ) -> None: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job to be shown; times are seconds, `created_at` and `finished_at` since 1970."""
@@ -115,27 +99,6 @@ class Jobs:
         view = _stored(kept)
         live = self._hub.histories(job) if kept.status == "running" else ()
         return _with(view, live, self._hub.monotonic()) if live else view
-
-
-class Told:
-    """Records that also keep what became of the job on its way, as the hub knows it when the job ends."""
-
-    def __init__(self, records: StoryRecords, hub: Histories) -> None:
-        self._records, self._hub = records, hub
-        self.begin = records.begin
-
-    async def finish(
-        self, *, job: JobId, status: Status, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
-    ) -> None:
-        """Once per job that was begun."""
-        await self._records.finish(
-            job=job,
-            status=status,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            segments=segments,
-            story=story(self._hub.histories(job), self._hub.monotonic()),
-        )
 
 
 def _stored(kept: Kept) -> JobView:

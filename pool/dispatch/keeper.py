@@ -223,12 +223,13 @@ class Keeper:
     async def _ending(self, kept: Kept, end: End) -> None:
         """The record first, then the journal's text; of a complete answer the key is remembered."""
         if kept.record is not None:
-            await kept.record.finish(
+            recorded = kept.record.finish(
                 end.status,
                 prompt_tokens=end.prompt_tokens,
                 completion_tokens=end.completion_tokens,
                 segments=end.segments,
             )
+            await asyncio.wait({recorded})
         if end.status == "complete":
             self._lingering.add(kept)
             self._later(self.keeping.linger_s, lambda: self._soon(self._clear(kept, self._journals.over)))

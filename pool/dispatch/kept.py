@@ -10,7 +10,7 @@ from iamine.sealing import Box, Secret
 from pool.dispatch.entries import resumed
 from pool.dispatch.events import Spoken
 from pool.dispatch.ports import JobStream, Status
-from pool.dispatch.record import Record
+from pool.dispatch.record import RECORD_WAIT_S, Record
 from pool.dispatch.tally import Tally
 from pool.errors import PoolError
 from pool.openai.types import Chosen
@@ -275,6 +275,7 @@ class KeptRecord:
         self._kept = kept
         self._record = record
         self._begin = begin
+        self._left: asyncio.Task[None] | None = None
 
     async def begun(self) -> None:
         """Wait until the job and its journal are on record. Raises PoolError."""
@@ -287,4 +288,10 @@ class KeptRecord:
     ) -> "asyncio.Task[None]":
         """This reader is done."""
         end = End(status=status, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, segments=tuple(segments))
-        return self._kept.owner.left(self._kept, end)
+        self._left = self._kept.owner.left(self._kept, end)
+        return self._left
+
+    async def finished(self) -> None:
+        """Wait shortly until what there is to record is on record."""
+        assert self._left is not None, "finish() comes first"
+        await asyncio.wait({self._left}, timeout=RECORD_WAIT_S)

@@ -1,12 +1,13 @@
 """What answering needs from elsewhere; hub and store satisfy these."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
-from iamine.ids import AccountId, JobId, ModelId
+from iamine.ids import JobId, ModelId
 from pool.dispatch.events import StreamEvent
 from pool.openai.types import ChatRequest
-from pool.routing.types import JobOrder, ModelCard, Segment
+from pool.routing.types import JobOrder, ModelCard, Segment, Start
 
 Status = Literal["complete", "cut", "failed"]
 
@@ -51,19 +52,16 @@ class Upstream(Protocol):
 class Records(Protocol):
     """What is kept of a job: never its text."""
 
-    async def begin(
-        self,
-        *,
-        job: JobId,
-        account: AccountId,
-        model: ModelId,
-        tier: str = "",
-        degraded: bool = False,
-        tier_reason: str = "",
-    ) -> None:
-        """Raises Unavailable when the database stays away."""
+    async def begin(self, start: Start, *, durably: bool) -> None:
+        """Wait until the job may begin; `durably`: until it is on record. Raises Unavailable when the database stays away."""
 
-    async def finish(
-        self, *, job: JobId, status: Status, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
-    ) -> None:
-        """Once per job that was begun; harmless when told again."""
+    def is_kept(self, job: JobId) -> bool:
+        """Whether the beginning of a job that has not ended is on record."""
+
+    def finish(
+        self, start: Start, *, status: Status, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
+    ) -> "asyncio.Future[None]":
+        """The job's end, and its beginning where that is not on record. The first end counts.
+
+        Done when it is on record, or has failed.
+        """

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from os import urandom
 
-from iamine.ids import ID_BYTES, AccountId, job_id
+from iamine.ids import ID_BYTES, AccountId, ModelId, job_id
 from pool.dispatch.answer import Answer
 from pool.dispatch.choice import Choice
 from pool.dispatch.course import Course, Place, Setting
@@ -19,9 +19,11 @@ from pool.dispatch.route import Pseudo, Request, Router, Routing
 from pool.dispatch.thinking import may_think
 from pool.dispatch.tooluse import tool_use
 from pool.openai.objects import answer_id
-from pool.openai.types import ChatRequest, CompletionRequest, EmbeddingsRequest, Head
-from pool.routing.types import JobOrder
+from pool.openai.types import ChatRequest, Chosen, CompletionRequest, EmbeddingsRequest, Head
+from pool.routing.types import JobOrder, Start
 from pool.toolcalls import think_tool
+
+BY_NAME = Chosen(tier="", degraded=False, reason="")
 
 
 class Dispatch:
@@ -86,7 +88,7 @@ class Dispatch:
         choices: Sequence[Choice],
         kept: Kept | None,
     ) -> Answer:
-        """Submit and record at once: the record's round trip costs no time to the first token."""
+        """Submit and record at once: where the record is waited for, workers are at it already."""
         card = place.card
         streams, record = self._open(asker, place, orders, kept)
         head = Head(
@@ -107,14 +109,24 @@ class Dispatch:
     def _open(
         self, asker: Asker, place: Place, orders: Sequence[JobOrder], kept: Kept | None
     ) -> tuple[list[JobStream], Record | KeptRecord]:
-        def record() -> Record:
-            told = self._records, self._background
-            return Record(*told, job=asker.job, account=asker.account, model=place.card.model, chosen=place.chosen)
-
         if kept is None:
-            return self._submit(orders), record()
+            return self._submit(orders), self._record(asker, place.card.model, place.chosen)
         fixed = Fixed(job=asker.job, wall_time_s=asker.wall_time_s, card=place.card, chosen=place.chosen)
-        return kept.open(fixed, orders, self._hub.submit, record)
+        return kept.open(
+            fixed, orders, self._hub.submit, lambda: self._record(asker, place.card.model, place.chosen, durably=True)
+        )
+
+    def _record(self, asker: Asker, model: ModelId, chosen: Chosen = BY_NAME, *, durably: bool = False) -> Record:
+        start = Start(
+            job=asker.job,
+            account=asker.account,
+            model=model,
+            at_s=asker.wall_time_s,
+            tier=chosen.tier,
+            degraded=chosen.degraded,
+            tier_reason=chosen.reason,
+        )
+        return Record(self._records, self._background, start, durably=durably)
 
     def _setting(self, request: Request, kept: Kept | None, *, think: bool = False) -> Setting:
         return Setting(
@@ -140,8 +152,7 @@ class Dispatch:
         card = self._router.embedding(self._hub.models(), request.model)
         asker = self._asker(account, stream=False)
         (stream,) = self._submit([embedding_order(request, card, asker)])
-        record = Record(self._records, self._background, job=asker.job, account=account, model=card.model)
-        return await embedded(asker.job, card.model, request, stream, record)
+        return await embedded(asker.job, card.model, request, stream, self._record(asker, card.model))
 
     def pseudo_models(self) -> list[Pseudo]:
         """The names beside the models' own that can be served now."""

@@ -116,6 +116,18 @@ class Segment(Value, frozen=True, kw_only=True):
     stop: int
 
 
+class Start(Value, frozen=True, kw_only=True):
+    """What is kept of a request from its beginning: who asked when (seconds since 1970) for what, and why this tier."""
+
+    job: JobId
+    account: AccountId
+    model: ModelId
+    at_s: float
+    tier: str = ""
+    degraded: bool = False
+    tier_reason: str = ""
+
+
 JobEvent = Queued | Begun | Prefilled | Delta | Ended | Vectors
 
 

@@ -4,6 +4,7 @@ A lone write is made at once. Nothing waits for company.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pool.store.database import DatabaseAway
 MOST_TOGETHER = 500
 SHORTEST_TRY_S = 0.25
 AGAIN_S = 0.02
+STEADY_S = 0.5  # a write that takes longer may mean that the database is away
 
 
 class Item(Hashable, Protocol):
@@ -45,14 +47,20 @@ class Group(Generic[I]):
         self._now_s = now_s
         self._waiting: list[_Waiting[I]] = []
         self._task: asyncio.Task[None] | None = None
+        self._unsteady_at_s = math.inf
 
-    async def add(self, item: I) -> None:
-        """Wait until it is written; a caller that is cancelled does not stop it. Raises what was wrong, or DatabaseAway."""
-        one = _Waiting(item, self._now_s() + self._wait_s, asyncio.get_running_loop().create_future())
-        self._waiting.append(one)
+    @property
+    def steady(self) -> bool:
+        """Whether writes go through, as far as is known: the last one did, and the one under way does not take long."""
+        return self._now_s() < self._unsteady_at_s
+
+    def put(self, item: I) -> "asyncio.Future[None]":
+        """Done when it is written, or with what was wrong, or with DatabaseAway; cancelling it does not stop the write."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, self._now_s() + self._wait_s, done))
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        await one.done
+        return done
 
     async def _run(self) -> None:
         """While anything waits, and no longer."""
@@ -77,6 +85,7 @@ class Group(Generic[I]):
                     self._waiting.append(one)
             await asyncio.sleep(AGAIN_S)
         except Exception as error:  # noqa: BLE001 - told to whoever waits
+            self._unsteady_at_s = math.inf
             if len(taken) == 1:
                 _tell(taken[0], error)
                 return
@@ -84,8 +93,11 @@ class Group(Generic[I]):
                 await self._together([one])
 
     async def _try(self, taken: "list[_Waiting[I]]") -> None:
-        left_s = min(one.deadline_s for one in taken) - self._now_s()
+        now = self._now_s()
+        left_s = min(one.deadline_s for one in taken) - now
+        self._unsteady_at_s = min(self._unsteady_at_s, now + STEADY_S)
         results = await self._write([one.item for one in taken], max(SHORTEST_TRY_S, left_s))
+        self._unsteady_at_s = math.inf
         for one, wrong in zip(taken, results, strict=True):
             _tell(one, wrong)
 

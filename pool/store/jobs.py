@@ -1,14 +1,15 @@
 """The record of every job: who asked which model, how it ended, and which worker gave which tokens. No text."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
-from pool.errors import NotFound
+from iamine.wire.messages import Value
 from pool.routing.history import UNTOLD, Story, Takeover
-from pool.routing.types import Segment
+from pool.routing.types import Segment, Start
 from pool.store import queries
 from pool.store.database import Connection, Database
 from pool.store.group import Group
@@ -38,31 +39,24 @@ class JobRecord:
     takeovers: tuple[tuple[int, Takeover], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Begin:
-    key: JobId
-    account: AccountId
-    model: ModelId
-    tier: str
-    degraded: bool
-    tier_reason: str
+class _Row(Value, frozen=True, kw_only=True):
+    """A job as it is to be written: running, or ended."""
 
-    def row(self) -> tuple[object, ...]:
-        return self.key, self.account, self.model, self.tier, self.degraded, self.tier_reason
+    start: Start
+    status: Status = "running"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    segments: Sequence[Segment] = ()
+    story: Story = UNTOLD
 
+    @property
+    def key(self) -> JobId:
+        return self.start.job
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finish:
-    key: JobId
-    status: EndStatus
-    prompt_tokens: int
-    completion_tokens: int
-    segments: tuple[Segment, ...]
-    story: Story
-
-    def row(self) -> tuple[object, ...]:
-        story = self.story
-        return self.key, self.status, self.prompt_tokens, self.completion_tokens, story.reason, story.waited_s
+    def columns(self) -> tuple[object, ...]:
+        start, story = self.start, self.story
+        asked = start.job, start.account, start.model, start.tier, start.degraded, start.tier_reason, start.at_s
+        return *asked, self.status, self.prompt_tokens, self.completion_tokens, story.reason, story.waited_s
 
     def legs(self) -> list[tuple[object, ...]]:
         return [(self.key, n, leg.worker, leg.start, leg.stop) for n, leg in enumerate(self.segments)]
@@ -73,68 +67,57 @@ class _Finish:
 
 
 class Jobs:
-    """Both writes are idempotent by the job's id: the first one counts. Those that wait are written together."""
+    """Writes are idempotent by the job's id: the first end counts. Those that wait are written together."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = queries.load("jobs")
-        self._group: Group[_Begin | _Finish] = Group(self._write, wait_s=database.wait_s)
+        self._group: Group[_Row] = Group(self._write, wait_s=database.wait_s)
 
-    async def begin(
-        self,
-        *,
-        job: JobId,
-        account: AccountId,
-        model: ModelId,
-        tier: str = "",
-        degraded: bool = False,
-        tier_reason: str = "",
-    ) -> None:
+    @property
+    def steady(self) -> bool:
+        """Whether writes go through, as far as is known."""
+        return self._group.steady
+
+    async def begin(self, start: Start) -> None:
         """The job runs. Raises: DatabaseAway."""
-        begin = _Begin(key=job, account=account, model=model, tier=tier, degraded=degraded, tier_reason=tier_reason)
-        await self._group.add(begin)
+        await self._group.put(_Row(start=start))
 
-    async def finish(
+    def finish(
         self,
+        start: Start,
         *,
-        job: JobId,
         status: EndStatus,
         prompt_tokens: int,
         completion_tokens: int,
         segments: Sequence[Segment],
         story: Story = UNTOLD,
-    ) -> None:
-        """The job has ended (one told `lost` by a restart may still end). Raises: NotFound, DatabaseAway."""
-        end = _Finish(
-            key=job,
-            status=status,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            segments=tuple(segments),
-            story=story,
-        )
-        await self._group.add(end)
+    ) -> "asyncio.Future[None]":
+        """The job has ended, whether or not its beginning is on record (one told `lost` by a restart may still end).
 
-    async def _write(self, items: Sequence[_Begin | _Finish], wait_s: float) -> list[Exception | None]:
-        """All of them in one statement; what was wrong with each."""
-        begun = [item for item in items if isinstance(item, _Begin)]
-        ends = [item for item in items if isinstance(item, _Finish)]
-        rows = await self._database.statement(
+        Done when it is written, or with DatabaseAway.
+        """
+        return self._group.put(
+            _Row(
+                start=start,
+                status=status,
+                prompt_tokens=prompt_tokens,
+                completion_tokens=completion_tokens,
+                segments=segments,
+                story=story,
+            )
+        )
+
+    async def _write(self, rows: Sequence[_Row], wait_s: float) -> list[Exception | None]:
+        """All of them in one statement."""
+        await self._database.statement(
             self._sql["write_jobs"],
-            *_columns([item.row() for item in begun], 6),
-            *_columns([end.row() for end in ends], 6),
-            *_columns([leg for end in ends for leg in end.legs()], 5),
-            *_columns([loss for end in ends for loss in end.losses()], 7),
+            *_columns([row.columns() for row in rows], 12),
+            *_columns([leg for row in rows for leg in row.legs()], 5),
+            *_columns([loss for row in rows for loss in row.losses()], 7),
             wait_s=wait_s,
         )
-        unknown: set[JobId] = set()
-        if len(rows) < len(ends):
-            unknown = await self._unknown([end.key for end in ends], wait_s)
-        return [_not_begun(item) if isinstance(item, _Finish) and item.key in unknown else None for item in items]
-
-    async def _unknown(self, jobs: Sequence[JobId], wait_s: float) -> set[JobId]:
-        rows = await self._database.statement(self._sql["list_known"], list(jobs), wait_s=wait_s)
-        return set(jobs) - {row["id"] for row in rows}
+        return [None] * len(rows)
 
     async def find(self, job: JobId) -> JobRecord | None:
         """The record, or None."""
@@ -163,8 +146,4 @@ def _takeover(row: Mapping[str, Any]) -> tuple[int, Takeover]:
 
 def _columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:
     """The rows as columns, for unnest."""
-    return [[row[i] for row in rows] for i in range(count)]
-
-
-def _not_begun(end: _Finish) -> NotFound:
-    return NotFound(f"no job {end.key} was begun", hint="begin() comes before finish()")
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * count

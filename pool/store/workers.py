@@ -66,7 +66,7 @@ class Workers:
     async def seen(self, *, worker: WorkerId, public_key: bytes, name: str, hardware: Hardware, agent: str = "") -> None:
         """The worker is here. Raises: PermissionDenied when the id belongs to another key, DatabaseAway."""
         told = json.dumps(_plain(hardware))
-        await self._group.add(_Seen(key=worker, public_key=public_key, name=name, agent=agent, hardware=told))
+        await self._group.put(_Seen(key=worker, public_key=public_key, name=name, agent=agent, hardware=told))
 
     async def _write(self, items: Sequence[_Seen], wait_s: float) -> list[Exception | None]:
         columns = zip(*((one.key, one.public_key, one.name, one.agent, one.hardware) for one in items), strict=True)

@@ -15,10 +15,11 @@ from iamine.manifest import Tier
 from pool.api.attach import attach
 from pool.api.settings import Settings
 from pool.dispatch.claims import Claims
-from pool.dispatch.jobs import Jobs, Told
+from pool.dispatch.jobs import Jobs
 from pool.dispatch.keeper import Keeper
 from pool.dispatch.route import Routing
 from pool.dispatch.service import Dispatch
+from pool.dispatch.told import Told
 
 _names = itertools.count()
 
@@ -50,9 +51,10 @@ async def served(
     """Serve until the block is left."""
     hub, records, health = hub or FakeHub(), FakeRecords(), FakeHealth()
     routing = Routing(model_tiers=model_tiers or {})
-    dispatch = Dispatch(hub=hub, records=Told(records, hub), routing=routing, keeper=keeper)
+    told = Told(records, hub)
+    dispatch = Dispatch(hub=hub, records=told, routing=routing, keeper=keeper)
     app = Sanic(f"fake_pool_{next(_names)}")
-    jobs, links = Jobs(records, hub), FakeLinks()
+    jobs, links = Jobs(told, hub), FakeLinks()
     claims = Claims(owners=FakeOwners(), links=links)
     attach(
         app,

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 from iamine.ids import AccountId, JobId, ModelId
 from pool.dispatch.ports import Status
-from pool.errors import NotFound, PoolError
+from pool.errors import PoolError
 from pool.routing.history import UNTOLD, Story, Takeover
-from pool.routing.types import Segment
+from pool.routing.types import Segment, Start
 
 KEY = "im_test_key"
 BEGUN_AT = datetime.fromtimestamp(1_700_000_000, tz=timezone.utc)
@@ -58,42 +58,54 @@ class FakeRecords:
         self.away: PoolError | None = None
         self.finish_away: PoolError | None = None
         self.gate: asyncio.Event | None = None
+        self.steady = True
 
-    async def begin(
-        self,
-        *,
-        job: JobId,
-        account: AccountId,
-        model: ModelId,
-        tier: str = "",
-        degraded: bool = False,
-        tier_reason: str = "",
-    ) -> None:
+    async def begin(self, start: Start, *, durably: bool = True) -> None:
+        await asyncio.shield(asyncio.create_task(self._begin(start)))
+
+    async def _begin(self, start: Start) -> None:
         if self.gate is not None:
             await self.gate.wait()
         if self.away is not None:
             raise self.away
-        self.begun.append(job)
-        self.kept[job] = Kept(
-            job=job, account=account, model=model, tier=tier, degraded=degraded, tier_reason=tier_reason
-        )  # fmt: skip
+        self._keep(start)
 
-    async def finish(
+    def _keep(self, start: Start) -> None:
+        if start.job not in self.begun:
+            self.begun.append(start.job)
+            fields = {name: getattr(start, name) for name in ("job", "account", "model", "tier", "degraded", "tier_reason")}
+            self.kept[start.job] = Kept(**fields)
+
+    def is_kept(self, job: JobId) -> bool:
+        return job in self.begun
+
+    def finish(
         self,
+        start: Start,
         *,
-        job: JobId,
         status: Status,
         prompt_tokens: int,
         completion_tokens: int,
         segments: Sequence[Segment],
         story: Story = UNTOLD,
+    ) -> "asyncio.Task[None]":
+        return asyncio.create_task(self._finish(start, status, prompt_tokens, completion_tokens, segments, story))
+
+    async def _finish(
+        self,
+        start: Start,
+        status: Status,
+        prompt_tokens: int,
+        completion_tokens: int,
+        segments: Sequence[Segment],
+        story: Story,
     ) -> None:
         if self.gate is not None:
             await self.gate.wait()
         if self.finish_away is not None:
             raise self.finish_away
-        if job not in self.begun:
-            raise NotFound(f"no job {job}")
+        job = start.job
+        self._keep(start)
         done = Finished(
             job=job,
             status=status,

@@ -7,7 +7,7 @@ from pool.routing.choose import NS
 from pool.routing.counters import Spent
 from pool.routing.history import Story, Takeover
 from pool.routing.kept import Owed
-from pool.routing.types import Segment
+from pool.routing.types import Segment, Start
 from pool.store.store import Store
 
 JOB, W, V = JobId("job_1"), WorkerId("wrk_a"), WorkerId("wrk_b")
@@ -48,15 +48,16 @@ async def test_counters_are_kept_and_what_was_spent_adds_up_over_thirty_days(sto
 
 async def test_a_job_is_kept_with_its_tier_its_takeovers_and_the_reasons(store: Store) -> None:
     ann = (await store.accounts.create("ann")).account
-    why = {"tier": "small", "degraded": True, "tier_reason": "no large model for it now"}
-    await store.jobs.begin(job=JOB, account=ann, model=ModelId("mote"), **why)
+    why = "no large model for it now"
+    start = Start(job=JOB, account=ann, model=ModelId("mote"), at_s=1.0, tier="small", degraded=True, tier_reason=why)
+    await store.jobs.begin(start)
     takeovers = tuple(
         (choice, Takeover(worker=W, token=token, why="stalled", after_s=1.5)) for choice, token in ((0, 4), (1, 0))
     )
     story = Story(reason="largest deficit", waited_s=2.5, takeovers=takeovers)
     segments = (Segment(worker=W, start=0, stop=4), Segment(worker=V, start=4, stop=9))
     for told in (story, Story()):
-        await store.jobs.finish(job=JOB, status="complete", prompt_tokens=3, completion_tokens=9, segments=segments, story=told)
+        await store.jobs.finish(start, status="complete", prompt_tokens=3, completion_tokens=9, segments=segments, story=told)
     found = await store.jobs.find(JOB)
     assert found is not None
     assert (found.tier, found.degraded, found.tier_reason) == ("small", True, "no large model for it now")

@@ -5,16 +5,21 @@ import pytest
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from pool.dispatch.journals import Kin, Progress, Row, Written
+from pool.routing.types import Start
 from pool.store.store import Store
 
 JOB, SUB, W = JobId("job_1"), JobId("job_1.1"), WorkerId("wrk_a")
 TAG, BODY = b"t" * 32, b"b" * 32
 
 
+def start(job: JobId, account: AccountId) -> Start:
+    return Start(job=job, account=account, model=ModelId("mote"), at_s=1_700_000_000.0)
+
+
 @pytest.fixture
 async def account(store: Store) -> AccountId:
     made = await store.accounts.create("ann")
-    await store.jobs.begin(job=JOB, account=made.account, model=ModelId("mote"))
+    await store.jobs.begin(start(JOB, made.account))
     return made.account
 
 
@@ -103,7 +108,7 @@ async def test_a_dropped_one_is_gone_and_its_key_is_free(store: Store, account: 
 
 async def test_a_kept_job_is_not_lost_with_the_pool_but_with_its_time(store: Store, account: AccountId, dsn: str) -> None:
     other = JobId("job_other")
-    await store.jobs.begin(job=other, account=account, model=ModelId("mote"))
+    await store.jobs.begin(start(other, account))
     await begin(store, account)
     await store.journals.write([page(0)], keep_s=60.0)
     await store.journals.sweep()

@@ -10,8 +10,8 @@ import pytest
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId, worker_id
 from iamine.wire.messages import Gpu, Hardware
-from pool.errors import NotFound, PermissionDenied
-from pool.routing.types import ModelCard, Segment
+from pool.errors import PermissionDenied
+from pool.routing.types import ModelCard, Segment, Start
 from pool.store.accounts import Accounts
 from pool.store.apikeys import KeyCache
 from pool.store.database import Database, DatabaseAway
@@ -104,16 +104,21 @@ async def test_a_known_key_works_while_the_database_is_away_for_a_bounded_time(s
 # ---- jobs ---------------------------------------------------------------------------------------------------------------
 
 
+def start(account: AccountId) -> Start:
+    return Start(job=JOB, account=account, model=MODEL, at_s=1_700_000_000.5)
+
+
 async def ann_of(store: Store) -> AccountId:
     return (await store.accounts.create("ann")).account
 
 
 async def test_a_job_is_kept_with_its_segments(store: Store) -> None:
-    await store.jobs.begin(job=JOB, account=await ann_of(store), model=MODEL)
+    one = start(await ann_of(store))
+    await store.jobs.begin(one)
     running = await store.jobs.find(JOB)
     assert running is not None
-    assert (running.status, running.finished_at) == ("running", None)
-    await store.jobs.finish(job=JOB, status="complete", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS)
+    assert (running.status, running.finished_at, running.created_at.timestamp()) == ("running", None, 1_700_000_000.5)
+    await store.jobs.finish(one, status="complete", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS)
     done = await store.jobs.find(JOB)
     assert done is not None
     assert (done.status, done.prompt_tokens, done.completion_tokens, done.segments) == ("complete", 3, 9, SEGMENTS)
@@ -121,20 +126,21 @@ async def test_a_job_is_kept_with_its_segments(store: Store) -> None:
 
 
 async def test_the_first_end_counts(store: Store) -> None:
-    account = await ann_of(store)
+    one = start(await ann_of(store))
     for _ in range(2):
-        await store.jobs.begin(job=JOB, account=account, model=MODEL)
-    await store.jobs.finish(job=JOB, status="cut", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS)
-    await store.jobs.finish(job=JOB, status="complete", prompt_tokens=4, completion_tokens=99, segments=SEGMENTS[:1])
+        await store.jobs.begin(one)
+    await store.jobs.finish(one, status="cut", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS)
+    await store.jobs.begin(one)
+    await store.jobs.finish(one, status="complete", prompt_tokens=4, completion_tokens=99, segments=SEGMENTS[:1])
     done = await store.jobs.find(JOB)
     assert done is not None
     assert (done.status, done.completion_tokens, done.segments) == ("cut", 9, SEGMENTS)
 
 
 async def test_two_ends_at_once_make_one(store: Store) -> None:
-    await store.jobs.begin(job=JOB, account=await ann_of(store), model=MODEL)
+    one = start(await ann_of(store))
     ends = [
-        store.jobs.finish(job=JOB, status="complete", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS) for _ in range(5)
+        store.jobs.finish(one, status="complete", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS) for _ in range(5)
     ]
     await asyncio.gather(*ends)
     done = await store.jobs.find(JOB)
@@ -142,20 +148,33 @@ async def test_two_ends_at_once_make_one(store: Store) -> None:
     assert done.segments == SEGMENTS
 
 
-async def test_a_job_that_was_never_begun_is_not_found(store: Store) -> None:
-    with pytest.raises(NotFound):
-        await store.jobs.finish(job=JOB, status="failed", prompt_tokens=0, completion_tokens=0, segments=())
+async def test_a_job_may_be_written_at_its_end_only(store: Store) -> None:
     assert await store.jobs.find(JOB) is None
+    await store.jobs.finish(
+        start(await ann_of(store)), status="failed", prompt_tokens=3, completion_tokens=9, segments=SEGMENTS
+    )
+    done = await store.jobs.find(JOB)
+    assert done is not None and done.finished_at is not None
+    assert (done.status, done.completion_tokens, done.segments) == ("failed", 9, SEGMENTS)
+    assert await store.jobs.lose_running() == 0
+
+
+async def test_a_record_that_cannot_be_is_told_to_its_own_writer_only(store: Store) -> None:
+    one, nobodys = start(await ann_of(store)), Start(job=JobId("job_2"), account=AccountId("acc_none"), model=MODEL, at_s=0.0)
+    told = await asyncio.gather(store.jobs.begin(one), store.jobs.begin(nobodys), return_exceptions=True)
+    assert [type(error).__name__ for error in told] == ["NoneType", "ForeignKeyViolationError"]
+    assert store.jobs.steady
 
 
 async def test_jobs_left_running_are_lost_and_may_still_end(store: Store) -> None:
-    await store.jobs.begin(job=JOB, account=await ann_of(store), model=MODEL)
+    one = start(await ann_of(store))
+    await store.jobs.begin(one)
     assert await store.jobs.lose_running() == 1
     assert await store.jobs.lose_running() == 0
     lost = await store.jobs.find(JOB)
     assert lost is not None
     assert lost.status == "lost"
-    await store.jobs.finish(job=JOB, status="complete", prompt_tokens=1, completion_tokens=9, segments=SEGMENTS)
+    await store.jobs.finish(one, status="complete", prompt_tokens=1, completion_tokens=9, segments=SEGMENTS)
     done = await store.jobs.find(JOB)
     assert done is not None
     assert done.status == "complete"

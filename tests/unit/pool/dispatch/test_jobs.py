@@ -5,18 +5,20 @@ from fakes.hub import FakeHub
 from fakes.records import FakeRecords
 
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
-from pool.dispatch.jobs import Jobs, Told
+from pool.dispatch.jobs import Jobs
+from pool.dispatch.told import Told
 from pool.errors import NotFound
 from pool.routing.history import History, Takeover
-from pool.routing.types import Segment
+from pool.routing.types import Segment, Start
 
 ANN, BOB, J = AccountId("ann"), AccountId("bob"), JobId("job_1")
 W, V = WorkerId("w"), WorkerId("v")
+START = Start(job=J, account=ANN, model=ModelId("m"), at_s=1.0, tier="small", degraded=True, tier_reason="why")
 
 
 async def begun() -> tuple[Jobs, FakeRecords, FakeHub]:
     records, hub = FakeRecords(), FakeHub()
-    await Told(records, hub).begin(job=J, account=ANN, model=ModelId("m"), tier="small", degraded=True, tier_reason="why")
+    await Told(records, hub).begin(START, durably=True)
     return Jobs(records, hub), records, hub
 
 
@@ -63,7 +65,7 @@ async def test_what_became_of_it_is_kept_with_its_end() -> None:
     jobs, records, hub = await begun()
     hub.told[J] = (moved(),)
     segments = (Segment(worker=V, start=0, stop=8),)
-    await Told(records, hub).finish(job=J, status="complete", prompt_tokens=7, completion_tokens=8, segments=segments)
+    await Told(records, hub).finish(START, status="complete", prompt_tokens=7, completion_tokens=8, segments=segments)
     hub.told.clear()
     view = await jobs.view(J, ANN)
     assert (view.status, view.reason, view.waited_s, view.takeovers) == ("complete", "second", 3.0, ((0, LOST),))

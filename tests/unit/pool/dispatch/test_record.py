@@ -1,55 +1,68 @@
 """A job's end is recorded once, whoever tells it again."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+
+import pytest
+from fakes.records import FakeRecords
 
 from iamine.ids import AccountId, JobId, ModelId
-from pool.dispatch.ports import Status
 from pool.dispatch.record import Background, Record
 from pool.errors import Unavailable
-from pool.routing.types import Segment
+from pool.routing.types import Start
+
+START = Start(job=JobId("job_1"), account=AccountId("a"), model=ModelId("m"), at_s=1.0)
 
 
-class Counting:
-    """Records that count every end they are told."""
-
-    def __init__(self, *, away: bool = False) -> None:
-        self.ends: list[tuple[Status, int]] = []
-        self.away = away
-
-    async def begin(
-        self,
-        *,
-        job: JobId,
-        account: AccountId,
-        model: ModelId,
-        tier: str = "",
-        degraded: bool = False,
-        tier_reason: str = "",
-    ) -> None:
-        if self.away:
-            raise Unavailable("away")
-
-    async def finish(
-        self, *, job: JobId, status: Status, prompt_tokens: int, completion_tokens: int, segments: Sequence[Segment]
-    ) -> None:
-        self.ends.append((status, completion_tokens))
-
-
-def record(records: Counting) -> Record:
-    return Record(records, Background(), job=JobId("job_1"), account=AccountId("a"), model=ModelId("m"))
+def record(records: FakeRecords) -> Record:
+    return Record(records, Background(), START)
 
 
 async def test_only_the_first_end_counts() -> None:
-    records = Counting()
+    records = FakeRecords()
     one = record(records)
     first = one.finish("complete", prompt_tokens=1, completion_tokens=9, segments=())
-    again = one.finish("cut", prompt_tokens=1, completion_tokens=5, segments=())
-    await first
-    await again
-    assert records.ends == [("complete", 9)]
+    assert one.finish("cut", prompt_tokens=1, completion_tokens=5, segments=()) is first
+    await one.finished()
+    assert [(end.status, end.completion_tokens) for end in records.finished] == [("complete", 9)]
 
 
-async def test_what_was_never_begun_has_no_end() -> None:
-    records = Counting(away=True)
-    await record(records).finish("failed", prompt_tokens=0, completion_tokens=0, segments=())
-    assert records.ends == []
+async def test_what_was_refused_has_no_end() -> None:
+    records = FakeRecords()
+    records.away = Unavailable("away")
+    one = record(records)
+    with pytest.raises(Unavailable):
+        await one.begun()
+    await one.finish("failed", prompt_tokens=0, completion_tokens=0, segments=())
+    assert records.finished == []
+
+
+async def test_nobody_is_told_of_an_end_without_any_record(caplog: pytest.LogCaptureFixture) -> None:
+    records = FakeRecords()
+    records.finish_away = Unavailable("away")
+    one = record(records)
+    one.finish("complete", prompt_tokens=1, completion_tokens=9, segments=())
+    with caplog.at_level(logging.ERROR), pytest.raises(Unavailable):
+        await one.finished()
+    assert "its end could not be recorded" in caplog.text
+
+
+async def test_an_end_of_what_is_on_record_is_told_without_its_own_record() -> None:
+    records = FakeRecords()
+    one = record(records)
+    await one.begun()
+    records.finish_away = Unavailable("away")
+    one.finish("complete", prompt_tokens=1, completion_tokens=9, segments=())
+    await one.finished()
+    assert records.finished == []
+
+
+async def test_the_pools_end_waits_for_what_is_being_written() -> None:
+    records, background = FakeRecords(), Background()
+    records.gate = asyncio.Event()
+    Record(records, background, START).finish("cut", prompt_tokens=0, completion_tokens=0, segments=())
+    waiting = asyncio.create_task(background.drain(5.0))
+    await asyncio.sleep(0)
+    records.gate.set()
+    await waiting
+    assert [end.status for end in records.finished] == ["cut"]

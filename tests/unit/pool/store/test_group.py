@@ -40,14 +40,14 @@ async def test_what_comes_while_one_is_written_is_written_together() -> None:
     writer = Writer()
     writer.gate = asyncio.Event()
     group = Group(writer, wait_s=5)
-    tasks = [asyncio.create_task(group.add(Line("a")))]
+    tasks = [group.put(Line("a"))]
     await asyncio.sleep(0.01)
-    tasks += [asyncio.create_task(group.add(Line(key))) for key in "bcb"]
+    tasks += [group.put(Line(key)) for key in "bcb"]
     await asyncio.sleep(0.01)
     writer.gate.set()
     await asyncio.gather(*tasks)
     assert writer.groups == [["a"], ["b", "c"], ["b"]], "no key twice in one group"
-    await group.add(Line("d"))
+    await group.put(Line("d"))
     assert writer.groups[-1] == ["d"]
 
 
@@ -55,7 +55,7 @@ async def test_one_bad_write_harms_itself_only() -> None:
     writer = Writer()
     group = Group(writer, wait_s=5)
     told = await asyncio.gather(
-        *(group.add(Line(key, text)) for key, text in [("a", ""), ("b", "bad"), ("c", "unknown")]), return_exceptions=True
+        *(group.put(Line(key, text)) for key, text in [("a", ""), ("b", "bad"), ("c", "unknown")]), return_exceptions=True
     )
     assert [type(one) for one in told] == [type(None), ValueError, NotFound]
     assert writer.groups == [["a"], ["c"]]
@@ -65,10 +65,10 @@ async def test_everybody_waits_for_the_database_for_as_long_as_was_said() -> Non
     writer, now = Writer(), [0.0]
     writer.away = True
     group = Group(writer, wait_s=10, now_s=lambda: now[0])
-    first = asyncio.create_task(group.add(Line("a")))
+    first = group.put(Line("a"))
     await asyncio.sleep(0)
     now[0] = 6.0
-    second = asyncio.create_task(group.add(Line("b")))
+    second = group.put(Line("b"))
     await asyncio.sleep(0)
     now[0] = 11.0
     with pytest.raises(DatabaseAway):
@@ -83,7 +83,7 @@ async def test_a_waiter_that_is_gone_holds_nobody_up() -> None:
     writer = Writer()
     writer.gate = asyncio.Event()
     group = Group(writer, wait_s=5)
-    tasks = [asyncio.create_task(group.add(Line(key))) for key in "ab"]
+    tasks = [group.put(Line(key)) for key in "ab"]
     await asyncio.sleep(0.01)
     tasks[0].cancel()
     writer.gate.set()
