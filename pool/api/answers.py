@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sanic import Blueprint, HTTPResponse, Request
 
 from pool.api.desk import Desk
-from pool.api.entry import entered
+from pool.api.entry import Entered
 from pool.api.named import seed_of
 from pool.api.serving import Dialect, serve
 from pool.api.sse import ChunkWriter
@@ -24,16 +24,12 @@ def routes(desk: Desk) -> Blueprint:
     """The two routes. `stream`: the body is read by us, after the key was checked."""
 
     async def chat(request: Request) -> HTTPResponse | None:
-        async with entered(desk, request) as guest:
-            asked = parse_chat(guest.body, seed=seed_of(request))
-            dialect = _dialect("chat", ChatChunks, chat_completion, include_usage=asked.include_usage)
-            return await serve(desk, request, dialect, asked, guest)
+        async with Entered(desk, request) as guest:
+            return await serve(desk, request, CHAT, parse_chat(guest.body, seed=seed_of(request)), guest)
 
     async def completions(request: Request) -> HTTPResponse | None:
-        async with entered(desk, request) as guest:
-            asked = parse_completion(guest.body, seed=seed_of(request))
-            dialect = _dialect("completions", TextChunks, text_completion, include_usage=asked.include_usage)
-            return await serve(desk, request, dialect, asked, guest)
+        async with Entered(desk, request) as guest:
+            return await serve(desk, request, COMPLETIONS, parse_completion(guest.body, seed=seed_of(request)), guest)
 
     blueprint = Blueprint("answers")
     blueprint.add_route(chat, "/v1/chat/completions", methods=["POST"], stream=True)
@@ -41,11 +37,15 @@ def routes(desk: Desk) -> Blueprint:
     return blueprint
 
 
-def _dialect(name: str, chunks: type[ChatChunks] | type[TextChunks], whole: Whole, *, include_usage: bool) -> Dialect:
-    def writer(answer: Answer) -> ChunkWriter:
+def _dialect(name: str, chunks: type[ChatChunks] | type[TextChunks], whole: Whole) -> Dialect:
+    def writer(answer: Answer, include_usage: bool) -> ChunkWriter:
         return ChunkWriter(chunks(answer.head, include_usage=include_usage), include_usage=include_usage)
 
     def told(answer: Answer, choices: Sequence[Choice], done: Done) -> bytes:
         return whole(answer.head, choices, done.usage, done.origin)
 
     return Dialect(name=name, writer=writer, whole=told)
+
+
+CHAT = _dialect("chat", ChatChunks, chat_completion)
+COMPLETIONS = _dialect("completions", TextChunks, text_completion)

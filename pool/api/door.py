@@ -6,8 +6,7 @@ Decided once, by the first bytes; after that nothing of this stands between the 
 import asyncio
 from typing import Any
 
-from sanic.server import HttpProtocol
-
+from pool.api.http import QuickProtocol
 from pool.api.workers import PATH, WorkerConnection
 from pool.hub import Hub
 
@@ -63,7 +62,7 @@ class Door(asyncio.Protocol):
         return connection
 
     def _http(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = HttpProtocol(connections=self._connections, **self._sanic)
+        protocol: asyncio.Protocol = QuickProtocol(connections=self._connections, **self._sanic)
         protocol.connection_made(self._transport)
         return protocol
 

@@ -4,8 +4,8 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
 from pool.api.desk import Desk
-from pool.api.entry import entered
-from pool.api.measured import measured
+from pool.api.entry import Entered
+from pool.api.measured import Measured
 from pool.openai.embeddings import parse_embeddings
 from pool.openai.objects import embeddings_list
 from pool.openai.types import Usage
@@ -17,9 +17,9 @@ def routes(desk: Desk) -> Blueprint:
     """The route."""
 
     async def embeddings(request: Request) -> HTTPResponse:
-        async with entered(desk, request) as guest:
+        async with Entered(desk, request) as guest:
             asked = parse_embeddings(guest.body)
-            with measured(desk, request, "embeddings") as measure:
+            with Measured(desk, request, "embeddings") as measure:
                 told = await desk.dispatch.embeddings(asked, guest.account)
                 measure.usage = Usage(prompt_tokens=told.prompt_tokens, completion_tokens=0)
             guest.used_tokens = told.prompt_tokens

@@ -1,8 +1,6 @@
 """The way in, the same for every POST: a key, a place, a body."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from types import TracebackType
 
 from sanic import Request
 
@@ -14,29 +12,52 @@ from pool.errors import PoolError
 from pool.routing.features import BYTES_PER_TOKEN
 
 
-@dataclass(slots=True, kw_only=True)
 class Entered:
-    """Who asks, and what; `used_tokens` is told by whoever answers."""
+    """Who asks, and what; `used_tokens` is told by whoever answers.
+
+    An asynchronous context: a place of the account's is held while the request is answered. Raises PoolError before much is
+    read.
+    """
 
     account: AccountId
     body: bytes
-    used_tokens: int = 0
 
+    def __init__(self, desk: Desk, request: Request) -> None:
+        self._desk = desk
+        self._request = request
+        self._hold = desk.room.hold()
+        self._holds_place = False
+        self._estimate: int | None = None
+        self.used_tokens = 0
 
-@asynccontextmanager
-async def entered(desk: Desk, request: Request) -> AsyncIterator[Entered]:
-    """Hold a place of the account's while the request is answered. Raises PoolError before much is read."""
-    try:
-        account = await account_of(desk.keys, request)
-        with desk.gate.enter(account), desk.room.hold() as hold:
-            guest = Entered(account=account, body=await read_body(request, desk.settings, hold))
-            estimate = len(guest.body) // BYTES_PER_TOKEN
-            desk.gate.spend(account, estimate)
-            try:
-                yield guest
-            finally:
-                desk.gate.settle(account, estimate, guest.used_tokens)
-    except PoolError as error:
-        if not isinstance(error, BodyTooSlow):
-            await discard_body(request)
-        raise
+    async def __aenter__(self) -> "Entered":
+        try:
+            await self._enter()
+        except BaseException as error:
+            await self._leave(error)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._leave(error)
+
+    async def _enter(self) -> None:
+        desk = self._desk
+        self.account = await account_of(desk.keys, self._request)
+        desk.gate.enter(self.account)
+        self._holds_place = True
+        self.body = await read_body(self._request, desk.settings, self._hold)
+        estimate = len(self.body) // BYTES_PER_TOKEN
+        desk.gate.spend(self.account, estimate)
+        self._estimate = estimate
+
+    async def _leave(self, error: BaseException | None) -> None:
+        if self._estimate is not None:
+            self._desk.gate.settle(self.account, self._estimate, self.used_tokens)
+        self._hold.free()
+        if self._holds_place:
+            self._desk.gate.leave(self.account)
+        if isinstance(error, PoolError) and not isinstance(error, BodyTooSlow):
+            await discard_body(self._request)

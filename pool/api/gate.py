@@ -2,8 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from iamine.ids import AccountId
 from pool.errors import RateLimited
@@ -21,19 +20,18 @@ class Gate:
         self._clock = clock
         self._running: Counter[AccountId] = Counter()
 
-    @contextmanager
-    def enter(self, account: AccountId) -> Iterator[None]:
-        """Hold a place while the request runs. Raises RateLimited when all are taken, or too many came this minute."""
+    def enter(self, account: AccountId) -> None:
+        """Take a place until `leave`. Raises RateLimited when all are taken, or too many came this minute."""
         if self._running[account] >= self._limit:
             raise RateLimited(f"This key has {self._limit} requests running already: wait until one has ended.")
         self._check(self._admission.request(account, self._clock()), "requests")
         self._running[account] += 1
-        try:
-            yield
-        finally:
-            self._running[account] -= 1
-            if not self._running[account]:
-                del self._running[account]
+
+    def leave(self, account: AccountId) -> None:
+        """Give the place back."""
+        self._running[account] -= 1
+        if not self._running[account]:
+            del self._running[account]
 
     def spend(self, account: AccountId, estimate: int) -> None:
         """Take the tokens that a request is expected to read. Raises RateLimited."""

@@ -1,25 +1,46 @@
 """One request from its acceptance to its end: watched, counted and timed."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import cast
 
 from sanic import Request
 
 from pool.api.desk import Desk
-from pool.api.metrics import Metrics
 from pool.api.watch import Transport
 from pool.openai.types import Usage
 
 
 class Measured:
-    """What is learned of a request while it is answered."""
+    """What is learned of a request while it is answered.
 
-    def __init__(self, metrics: Metrics, started_s: float) -> None:
-        self._metrics = metrics
-        self._started_s = started_s
+    A context: the client is watched and the answer is counted; its body must have been read. Without a usage in the end it
+    has failed.
+    """
+
+    def __init__(self, desk: Desk, request: Request, route: str) -> None:
+        self._metrics = desk.metrics
+        self._watch = desk.watch
+        self._transport = cast(Transport, request.transport)
+        self._route = route
+        self._clock = asyncio.get_running_loop().time
+        self._started_s = self._clock()
         self.usage: Usage | None = None
+
+    def __enter__(self) -> "Measured":
+        self._metrics.on_begin()
+        self._watch.begin(self._transport)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watch.end(self._transport)
+        end = "failed"
+        if isinstance(error, asyncio.CancelledError):
+            end = "cut"
+        elif error is None and self.usage is not None:
+            end = "complete"
+            self._metrics.on_tokens(self.usage.prompt_tokens, self.usage.completion_tokens)
+        self._metrics.on_end(self._route, end, self.seconds())
 
     def first(self) -> None:
         """Its first token is there."""
@@ -27,23 +48,4 @@ class Measured:
 
     def seconds(self) -> float:
         """How long it has been running."""
-        return asyncio.get_running_loop().time() - self._started_s
-
-
-@contextmanager
-def measured(desk: Desk, request: Request, route: str) -> Iterator[Measured]:
-    """Watch the client and count the answer; its body must have been read. Without a usage in the end it has failed."""
-    found = Measured(desk.metrics, asyncio.get_running_loop().time())
-    desk.metrics.on_begin()
-    end = "failed"
-    try:
-        with desk.watch.over(cast(Transport, request.transport)):
-            yield found
-        if found.usage is not None:
-            end = "complete"
-            desk.metrics.on_tokens(found.usage.prompt_tokens, found.usage.completion_tokens)
-    except asyncio.CancelledError:
-        end = "cut"
-        raise
-    finally:
-        desk.metrics.on_end(route, end, found.seconds())
+        return self._clock() - self._started_s

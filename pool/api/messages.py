@@ -8,7 +8,7 @@ from sanic.response import raw
 from pool.api.blocks import BlockWriter
 from pool.api.counting import prompt_tokens
 from pool.api.desk import Desk
-from pool.api.entry import entered
+from pool.api.entry import Entered
 from pool.api.named import seed_of
 from pool.api.replies import ANTHROPIC
 from pool.api.serving import JSON, Dialect, serve
@@ -25,12 +25,12 @@ def routes(desk: Desk) -> Blueprint:
     """The two routes; headers of Anthropic's (anthropic-version, anthropic-beta) change nothing here."""
 
     async def create(request: Request) -> HTTPResponse | None:
-        async with entered(desk, request) as guest:
+        async with Entered(desk, request) as guest:
             asked = parse_message(guest.body, seed=seed_of(request))
             return await serve(desk, request, MESSAGES, asked, guest)
 
     async def count_tokens(request: Request) -> HTTPResponse:
-        async with entered(desk, request) as guest:
+        async with Entered(desk, request) as guest:
             counted = await prompt_tokens(desk, request, "count_tokens", parse_count(guest.body), guest.account)
             return raw(to_json({"input_tokens": counted}), content_type=JSON)
 
@@ -40,7 +40,7 @@ def routes(desk: Desk) -> Blueprint:
     return blueprint
 
 
-def _writer(answer: Answer) -> BlockWriter:
+def _writer(answer: Answer, _include_usage: bool) -> BlockWriter:
     return BlockWriter(MessageEvents(answer.job, answer.head), answer.usage)
 
 

@@ -10,7 +10,7 @@ from pool.api.auth import account_of
 from pool.api.blocks import BlockWriter
 from pool.api.counting import prompt_tokens
 from pool.api.desk import Desk
-from pool.api.entry import entered
+from pool.api.entry import Entered
 from pool.api.named import seed_of
 from pool.api.serving import JSON, Dialect, serve
 from pool.dispatch.answer import Answer
@@ -27,13 +27,13 @@ def routes(desk: Desk) -> Blueprint:
     """The routes."""
 
     async def create(request: Request) -> HTTPResponse | None:
-        async with entered(desk, request) as guest:
+        async with Entered(desk, request) as guest:
             asked = parse_responses(guest.body, seed=seed_of(request))
             with told_by(PARAMS):
                 return await serve(desk, request, _dialect(asked), asked.chat, guest)
 
     async def input_tokens(request: Request) -> HTTPResponse:
-        async with entered(desk, request) as guest:
+        async with Entered(desk, request) as guest:
             asked = parse_responses(guest.body, seed=0).chat.but(max_tokens=0, stream=False)
             with told_by(PARAMS):
                 counted = await prompt_tokens(desk, request, "input_tokens", asked, guest.account)
@@ -63,7 +63,7 @@ def told_by(params: Mapping[str, str]) -> Iterator[None]:
 
 
 def _dialect(asked: ResponsesRequest) -> Dialect:
-    def writer(answer: Answer) -> BlockWriter:
+    def writer(answer: Answer, _include_usage: bool) -> BlockWriter:
         return BlockWriter(ResponseEvents(asked, answer.job, answer.head), answer.usage)
 
     def whole(answer: Answer, choices: Sequence[Choice], done: Done) -> bytes:

@@ -1,8 +1,5 @@
 """How much memory all requests' bodies may take together: many large ones at once would end the pool for everybody."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pool.errors import Unavailable
 
 SMALL_BYTES = 64 * 1024  # of each body; so much is never refused
@@ -23,6 +20,11 @@ class Hold:
         self._room.left_bytes -= more
         self.taken_bytes += more
 
+    def free(self) -> None:
+        """The request is over."""
+        self._room.left_bytes += self.taken_bytes
+        self.taken_bytes = 0
+
 
 class Room:
     """The memory for bodies, in bytes."""
@@ -30,11 +32,6 @@ class Room:
     def __init__(self, size_bytes: int) -> None:
         self.left_bytes = size_bytes
 
-    @contextmanager
-    def hold(self) -> Iterator[Hold]:
-        """While the request is answered; what it took is free again in the end."""
-        hold = Hold(self)
-        try:
-            yield hold
-        finally:
-            self.left_bytes += hold.taken_bytes
+    def hold(self) -> Hold:
+        """For one request, which frees it in the end."""
+        return Hold(self)

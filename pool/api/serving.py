@@ -1,7 +1,6 @@
 """One answer in whatever dialect: begun, told, and closed."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from pool.api.collect import collect
 from pool.api.desk import Desk
 from pool.api.entry import Entered
 from pool.api.marked import Marked
-from pool.api.measured import measured
+from pool.api.measured import Measured
 from pool.api.named import claim_of, position_of
 from pool.api.stream import Streamed, Writer
 from pool.dispatch.answer import Answer
@@ -25,36 +24,45 @@ from pool.openai.types import ChatRequest, Choice, CompletionRequest, Origin
 
 JSON = "application/json"
 Begin = Coroutine[Any, Any, Answer]
+Asked = ChatRequest | CompletionRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How an endpoint's answers are written: as a stream, or whole."""
+    """How an endpoint's answers are written: as a stream (with or without the usage in it), or whole."""
 
     name: str
-    writer: Callable[[Answer], Writer]
+    writer: Callable[[Answer, bool], Writer]
     whole: Callable[[Answer, Sequence[Choice], Done], bytes]
 
 
-async def serve(
-    desk: Desk, request: Request, dialect: Dialect, asked: ChatRequest | CompletionRequest, guest: Entered
-) -> HTTPResponse | None:
+async def serve(desk: Desk, request: Request, dialect: Dialect, asked: Asked, guest: Entered) -> HTTPResponse | None:
     """Begin, tell, and close: closing frees the slots whatever happened. Raises PoolError before the first byte."""
     asked = _without_thinking(asked, request.headers.get("x-iamine-think"))
     claim = None if desk.dispatch.keeper is None else claim_of(request, guest.account, guest.body)
     position = position_of(request) if claim is not None and asked.stream else None
-    begun = _begin(desk, asked, guest.account, claim, position)
-    with measured(desk, request, dialect.name) as measure, counted(await begun, guest) as answer:
+    answer = await _begin(desk, asked, guest.account, claim, position)
+    try:
         request.ctx.request_id = answer.job
-        if asked.stream:
+        with Measured(desk, request, dialect.name) as measure:
+            if not asked.stream:
+                return await _whole(answer, dialect, asked, measure)
+            writer = dialect.writer(answer, asked.include_usage)
+            writer = writer if claim is None else Marked(writer, answer, position)
             constrained = asked.sampling.grammar is not None
-            writer = dialect.writer(answer) if claim is None else Marked(dialect.writer(answer), answer, position)
             done = await Streamed(answer, writer, desk.settings, measure.first, constrained=constrained).run(request)
             measure.usage = None if done is None else done.usage
             return None
-        choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)
-        measure.usage = done.usage
-        return raw(dialect.whole(answer, choices, done), content_type=JSON, headers=origin_headers(done.origin))
+    finally:
+        answer.close()
+        usage = answer.usage()  # what it took by now counts, whether it was whole or cut
+        guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
+
+
+async def _whole(answer: Answer, dialect: Dialect, asked: Asked, measure: Measured) -> HTTPResponse:
+    choices, done = await collect(answer, measure.first, logprobs=asked.sampling.logprobs is not None)
+    measure.usage = done.usage
+    return raw(dialect.whole(answer, choices, done), content_type=JSON, headers=origin_headers(done.origin))
 
 
 def origin_headers(origin: Origin) -> dict[str, str]:
@@ -67,18 +75,7 @@ def origin_headers(origin: Origin) -> dict[str, str]:
     return told
 
 
-@contextmanager
-def counted(answer: Answer, guest: Entered) -> Iterator[Answer]:
-    """The answer, closed in the end; what it took by then counts, whether it was whole or cut."""
-    try:
-        with closing(answer):
-            yield answer
-    finally:
-        usage = answer.usage()
-        guest.used_tokens = usage.prompt_tokens + usage.completion_tokens
-
-
-def _without_thinking(asked: ChatRequest | CompletionRequest, header: str | None) -> ChatRequest | CompletionRequest:
+def _without_thinking(asked: Asked, header: str | None) -> Asked:
     """`x-iamine-think: off` keeps the pool's own tool away. Raises InvalidRequest for any value but on and off."""
     if header is None or header.strip().lower() == "on":
         return asked
@@ -87,9 +84,7 @@ def _without_thinking(asked: ChatRequest | CompletionRequest, header: str | None
     return asked.but(think=False) if isinstance(asked, ChatRequest) else asked
 
 
-async def _begin(
-    desk: Desk, asked: ChatRequest | CompletionRequest, account: AccountId, claim: Claim | None, position: Position | None
-) -> Answer:
+async def _begin(desk: Desk, asked: Asked, account: AccountId, claim: Claim | None, position: Position | None) -> Answer:
     def begin(kept: Kept | None = None) -> Begin:
         if isinstance(asked, ChatRequest):
             return desk.dispatch.chat(asked, account, kept)

@@ -5,8 +5,6 @@ socket with unsent bytes, a peer that floods its connection so that reading is p
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,16 +46,15 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
         self.cut = 0
 
-    @contextmanager
-    def over(self, transport: Transport) -> Iterator[None]:
+    def begin(self, transport: Transport) -> None:
         """Watch the transport while the request is answered; its body must have been read."""
         self._open[id(transport)] = Watched(transport, 0, asyncio.get_running_loop().time())
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            self._open.pop(id(transport), None)
+
+    def end(self, transport: Transport) -> None:
+        """The request is answered."""
+        self._open.pop(id(transport), None)
 
     async def _run(self) -> None:
         """While requests are open, and no longer: nothing is left to stop at the pool's end."""

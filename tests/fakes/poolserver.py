@@ -13,6 +13,7 @@ from fakes.owners import FakeLinks, FakeOwners
 from fakes.records import FakeHealth, FakeKeys, FakeRecords
 from iamine.manifest import Tier
 from pool.api.attach import attach
+from pool.api.http import QuickProtocol
 from pool.api.settings import Settings
 from pool.dispatch.claims import Claims
 from pool.dispatch.jobs import Jobs
@@ -69,7 +70,7 @@ async def served(
     app.config.TOUCHUP = False  # it rewrites Sanic's classes, which works for one app in a process
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = await app.create_server(sock=listener, return_asyncio_server=True)
+    server = await app.create_server(sock=listener, return_asyncio_server=True, protocol=QuickProtocol)
     assert server is not None
     await server.startup()
     await server.start_serving()

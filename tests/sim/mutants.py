@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant("a job goes on without its prefix", Edit(JOURNAL, "prefix=tuple(self.ids),", "prefix=(),")),
     Mutant("a job goes on at another file", Edit(BOARD, "if not record.tokens:\n            record.file_sha256", "if True:\n            record.file_sha256")),
     Mutant("whoever began a job gets all the credit", Edit(JOURNAL, "if not self.givers or self.givers[-1][0] != worker:", "if not self.givers:")),
-    Mutant("a job is charged twice", Edit(RECORD, "if self._finish is None:", "if True:"), DISPATCH),
+    Mutant("a job is charged twice", Edit(RECORD, "elif self._end is None:", "else:"), DISPATCH),
     Mutant("a stalled job waits for ever", Edit(LATENESS, "return now - record.progressed_at > self._limit_s(record)", "return False")),
     Mutant("tokens are no progress", Edit(SCHEDULER, "record.progressed_at = now\n        record.losses.clear()", "record.losses.clear()")),
     Mutant("reading a prompt is no progress", Edit(HUB, "self._scheduler.on_progress(worker, message.job, message.epoch, now)", "self._scheduler.on_progress(worker, message.job, -1, now)")),

@@ -147,20 +147,20 @@ class FakeTransport:
 
 async def test_only_unsent_bytes_that_do_not_move_count_as_stalled() -> None:
     watch, transport = Watch(every_s=3600, stalled_s=60), FakeTransport()
-    with watch.over(transport):
-        now = asyncio.get_running_loop().time()
-        for second, unsent in ((1, 5), (50, 5), (59, 4), (118, 4)):
-            transport.unsent = unsent
-            watch.look(now + second)
-            assert not transport.aborted
-        watch.look(now + 119)
-        assert (transport.aborted, watch.cut) == (True, 1)
+    watch.begin(transport)
+    now = asyncio.get_running_loop().time()
+    for second, unsent in ((1, 5), (50, 5), (59, 4), (118, 4)):
+        transport.unsent = unsent
+        watch.look(now + second)
+        assert not transport.aborted
+    watch.look(now + 119)
+    assert (transport.aborted, watch.cut) == (True, 1)
 
 
 @pytest.mark.parametrize("state", ["closing", "flooded"])
 async def test_a_socket_that_is_closing_or_flooded_is_cut(state: str) -> None:
     watch, transport = Watch(every_s=3600, stalled_s=60), FakeTransport()
     transport.closing, transport.reading = state == "closing", state != "flooded"
-    with watch.over(transport):
-        watch.look(0)
+    watch.begin(transport)
+    watch.look(0)
     assert transport.aborted
