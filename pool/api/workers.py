@@ -32,6 +32,7 @@ class Transport(Protocol):
     def write(self, data: bytes, /) -> None: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
+    def is_closing(self) -> bool: ...
     def get_write_buffer_size(self) -> int: ...
 
 
@@ -45,6 +46,7 @@ class WorkerConnection(asyncio.Protocol):
         self._websocket = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=log)
         self._link: Link | None = None
         self._fragments = bytearray()
+        self._unsent: list[bytes] = []
         self._cut = asyncio.get_running_loop().call_later(HANDSHAKE_S, self.abort)
 
     # ---- the transport's calls ------------------------------------------------------------------------------------------
@@ -84,7 +86,16 @@ class WorkerConnection(asyncio.Protocol):
         """Write a frame; a worker that lets too much pile up loses its connection."""
         if self._websocket.state is not State.OPEN:
             return
-        self._transport.write(framed(frame))  # as `websockets` would, ten calls shorter
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._unsent.append(framed(frame))  # as `websockets` would, ten calls shorter
+
+    def _write(self) -> None:
+        """What was said in this turn of the loop, in one piece: a write to a socket costs as much as a job's whole decision."""
+        unsent, self._unsent = self._unsent, []
+        if not unsent or self._transport.is_closing():
+            return
+        self._transport.write(b"".join(unsent))
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self.abort()
 
@@ -145,6 +156,8 @@ class WorkerConnection(asyncio.Protocol):
             self._cut = asyncio.get_running_loop().call_later(FAREWELL_S, self.abort)
 
     def _flush(self) -> None:
+        if self._unsent:
+            self._write()
         for data in self._websocket.data_to_send():
             if data:
                 self._transport.write(data)

@@ -38,7 +38,7 @@ class Answer:
         self._ended = 0
         self._accepted = False
         self._over = False
-        self._closed = False
+        self._usage: Usage | None = None  # once it is closed
 
     @property
     def choices(self) -> int:
@@ -90,16 +90,16 @@ class Answer:
 
     def close(self) -> None:
         """The client is gone or served: cancel what still runs. May be called again."""
-        if not self._closed:
+        if self._usage is None:
             self._close("cut")
 
     def _close(self, status: Status) -> None:
-        self._closed = self._over = True
+        self._over = True
         self._pending.clear()
         for course in self._courses:
             course.cancel()
         self._merged.close()
-        usage = self.usage()
+        self._usage = usage = self._used()
         self._record.finish(
             status,
             prompt_tokens=usage.prompt_tokens,
@@ -112,14 +112,17 @@ class Answer:
 
         What a larger model read and wrote for the think tool counts too, and what it wrote is reasoning.
         """
-        firsts = [choice.tally for choice in self._choices[:: self._samples]]
-        thoughts = self._thoughts()
-        thought_tokens = sum(tally.tokens for tally in thoughts)
+        return self._used() if self._usage is None else self._usage
+
+    def _used(self) -> Usage:
+        tallies, thoughts = [choice.tally for choice in self._choices], self._thoughts()
+        read = tallies[:: self._samples] + thoughts
+        thought_tokens = sum([tally.tokens for tally in thoughts])
         return Usage(
-            prompt_tokens=sum(tally.prompt_tokens for tally in firsts + thoughts),
-            cached_tokens=sum(tally.cached_tokens for tally in firsts + thoughts),
-            completion_tokens=sum(choice.tally.tokens for choice in self._choices) + thought_tokens,
-            reasoning_tokens=sum(choice.tally.reasoning_tokens for choice in self._choices) + thought_tokens,
+            prompt_tokens=sum([tally.prompt_tokens for tally in read]),
+            cached_tokens=sum([tally.cached_tokens for tally in read]),
+            completion_tokens=sum([tally.tokens for tally in tallies]) + thought_tokens,
+            reasoning_tokens=sum([tally.reasoning_tokens for tally in tallies]) + thought_tokens,
         )
 
     def _thoughts(self) -> list[Tally]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from iamine.ids import AccountId, ModelId
 from iamine.manifest import TIERS, Manifest, Tier
@@ -217,5 +218,6 @@ def _tools(request: Request) -> bool:
     return isinstance(request, ChatRequest) and bool(request.tools)
 
 
+@lru_cache(maxsize=1024)
 def _chosen(tier: Tier, asked: Tier, reason: str, *, named: bool) -> Chosen:
     return Chosen(tier=tier, degraded=degraded(asked, tier), reason=reason, asked=asked, named=named)

@@ -19,7 +19,7 @@ class Stream:
         self._error: PoolError | None = None
         self._over = False
         self._loose = 0  # deltas at the end that are not joined yet
-        self._changed = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None  # who waits for the next event
         self._on_cancel = on_cancel
 
     def put(self, event: JobEvent) -> None:
@@ -34,7 +34,7 @@ class Stream:
             self._events[-1] = event
         else:
             self._events.append(event)
-        self._changed.set()
+        self._wake()
 
     def _put_delta(self, event: Delta) -> None:
         """Deltas are joined when they are read; those of a slow reader now and then before, so that they take little room.
@@ -54,14 +54,19 @@ class Stream:
         if not self._over:
             self._over = True
             self._error = error
-            self._changed.set()
+            self._wake()
 
     def cancel(self) -> None:
         """The reader is no longer interested. Repeating it is harmless."""
         if not self._over:
             self._over = True
-            self._changed.set()
+            self._wake()
             self._on_cancel()
+
+    def _wake(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
 
     def __aiter__(self) -> "Stream":
         return self
@@ -72,8 +77,8 @@ class Stream:
                 raise self._error
             if self._over:
                 raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
         event = self._events.popleft()
         if not isinstance(event, Delta):
             return event

@@ -49,10 +49,10 @@ def parse_effort(fields: Fields, key: str) -> str:
 
 def check_harmless(fields: Fields) -> None:
     """Check the types of HARMLESS, and refuse those of ONLY when they ask for anything but what happens here."""
-    for key, kind in HARMLESS.items():
-        fields.typed(key, kind)
-    for key, values in ONLY.items():
-        value = fields.value.get(key)
+    for key in fields.value.keys() & HARMLESS.keys():
+        fields.typed(key, HARMLESS[key])
+    for key in fields.value.keys() & ONLY.keys():
+        value, values = fields.value[key], ONLY[key]
         if value is not None and not any(type(value) is type(known) and value == known for known in values):
             allowed = " or ".join(repr(known) for known in values)
             fields.refuse(key, f"only {allowed} is supported here.", "unsupported_value")

@@ -27,7 +27,7 @@ class JobRecord:
 
     `links_lost`: how many links with it were lost since progress; machines go for reasons of their own. `decision` is why
     its worker has it; `charged` and `cost` are what was expected of this worker and what it did, in virtual tokens;
-    `pledge` is what its account still has pledged for it.
+    `pledge` is what its account still has pledged for it. `reads`: its worker has not written anything yet.
     """
 
     order: JobOrder
@@ -41,6 +41,7 @@ class JobRecord:
     template_sha256: str = ""
     tokens: int = 0
     begun: bool = False
+    reads: bool = False
     losses: list[WorkerId] = field(default_factory=list)
     links_lost: int = 0
     least_context: int = 0
@@ -73,6 +74,7 @@ class Board:
         self._admit(record)
         record.state = step(record.state, JobStep.DISPATCH)
         record.worker, record.epoch, record.file_sha256 = holder.worker, holder.epoch, holder.file_sha256
+        record.reads = True
         record.history.sent(holder.worker, "held on to it while the pool was away", now)
 
     @property
@@ -149,11 +151,13 @@ class Board:
         """So many more tokens were accepted."""
         record.tokens += count
         record.history.tokens = record.tokens
-        record.cost += cost(0, count)
-        self._charge(record, cost(0, count))
-        worker = record.worker
-        if worker is not None and self.fleet.read(worker, record.order.job):
-            self.fleet.prefixes.remember((worker, record.file_sha256), record.prefix)
+        amount = cost(0, count)
+        record.cost += amount
+        self._charge(record, amount)
+        if record.reads and record.worker is not None:
+            record.reads = False
+            self.fleet.read(record.worker, record.order.job)
+            self.fleet.prefixes.remember((record.worker, record.file_sha256), record.prefix)
 
     def _charge(self, record: JobRecord, amount: float) -> None:
         record.pledge = self.counters.charge(record.order.account, amount, record.pledge)
@@ -222,7 +226,7 @@ class Board:
         self._queue(order.model).remove(order.job)
         record.state = step(record.state, JobStep.DISPATCH)
         record.epoch = max(record.epoch, record.epoch_floor) + 1
-        record.worker, record.begun, record.progressed_at = worker, False, now
+        record.worker, record.begun, record.reads, record.progressed_at = worker, False, True, now
         record.file_sha256 = offer.file_sha256
         record.template_sha256 = record.template_sha256 if record.tokens else offer.template_sha256
         reason = decision.reason

@@ -127,7 +127,10 @@ class Counters:
             self._changed.add(one.account)
 
     def _tab(self, account: AccountId) -> Tab:
-        return self._tabs.setdefault(account, Tab())
+        tab = self._tabs.get(account)
+        if tab is None:
+            tab = self._tabs[account] = Tab()
+        return tab
 
     def _least_active(self) -> float | None:
         """The least counter of the active ones. Counters only rise, so an entry that is too low is put in its place."""

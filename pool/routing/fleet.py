@@ -15,8 +15,8 @@ STEP_WEIGHT = 0.2  # of the newest decode step in a worker's moving average
 @dataclass(slots=True, kw_only=True)
 class WorkerState:
     """One live worker. `running` maps its jobs to the file that serves each, `held` counts them by file; `unread` are the
-    prompt tokens of those that have no token yet. `changed` is told when it can take more or less work. Times are
-    monotonic seconds.
+    prompt tokens of those that have no token yet, `backlogs` their sums by file. `changed` is told when it can take more or
+    less work. Times are monotonic seconds.
     """
 
     worker: WorkerId
@@ -26,6 +26,7 @@ class WorkerState:
     running: dict[JobId, str] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
     unread: dict[JobId, int] = field(default_factory=dict)
+    backlogs: dict[str, int] = field(default_factory=dict)
     busy_since: float = 0.0
     step_s: float = 0.0
     stepped_at: float = 0.0
@@ -66,7 +67,15 @@ class WorkerState:
 
     def backlog(self, file_sha256: str) -> int:
         """Prompt tokens that this file's engine has still to read."""
-        return sum(tokens for job, tokens in self.unread.items() if self.running[job] == file_sha256)
+        return self.backlogs.get(file_sha256, 0)
+
+    def is_read(self, job: JobId) -> bool:
+        """The job's prompt is read, or nobody waits for that any more; true the first time it is told."""
+        tokens = self.unread.pop(job, None)
+        if tokens is None:
+            return False
+        self.backlogs[self.running[job]] -= tokens
+        return True
 
     def stepped(self, now: float) -> None:
         """A decode step arrived: the moving average of the time between two."""
@@ -155,15 +164,15 @@ class Fleet:
         state.running[job] = file_sha256
         state.held[file_sha256] = state.holds(file_sha256) + 1
         state.unread[job] = unread_tokens
+        state.backlogs[file_sha256] = state.backlog(file_sha256) + unread_tokens
         state.served_at = now
         self._seat(state, file_sha256)
 
     def read(self, worker: WorkerId, job: JobId) -> bool:
         """The job has tokens, so its prompt is read; true the first time it is told."""
         state = self._workers[worker]
-        if job not in state.unread:
+        if not state.is_read(job):
             return False
-        del state.unread[job]
         self._seat(state, state.running[job])
         return True
 
@@ -172,7 +181,7 @@ class Fleet:
         state = self._workers.get(worker)
         if state is None:
             return False
-        state.unread.pop(job, None)
+        state.is_read(job)
         file_sha256 = state.running.pop(job)
         state.held[file_sha256] -= 1
         self._seat(state, file_sha256)

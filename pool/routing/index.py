@@ -22,13 +22,14 @@ Member = tuple[int, WorkerId, "Place"]  # of a cell: the mark, the name for ties
 class Place:
     """A worker with one file. Its deficit is kept here while it is in no cell, and by the cell's clock while it is in one."""
 
-    __slots__ = ("capacity", "cell", "jobs_per_s", "mark_ns", "offer", "worker")
+    __slots__ = ("capacity", "cell", "jobs_per_s", "mark_ns", "most_jobs_per_s", "offer", "worker")
 
     def __init__(self, worker: WorkerId, offer: ModelOffer, deficit_ns: int = 0) -> None:
         self.worker = worker
         self.offer = offer
         self.capacity = capacity(offer)
-        self.jobs_per_s = 0.0
+        self.most_jobs_per_s = jobs_per_s(offer)
+        self.jobs_per_s = 0.0  # while it takes work
         self.cell: Cell | None = None
         self.mark_ns = -deficit_ns
 
@@ -145,7 +146,7 @@ class ModelIndex:
         place = self.places[holder]
         if place.offer != offer:
             self.unseat(place)
-            place.offer, place.capacity = offer, capacity(offer)
+            place.offer, place.capacity, place.most_jobs_per_s = offer, capacity(offer), jobs_per_s(offer)
 
     def drop(self, holder: Holder) -> Place:
         """It is gone, with its deficit above or below the mean."""
@@ -157,7 +158,9 @@ class ModelIndex:
 
     def seat(self, place: Place, *, running: int, backlog_tokens: int, usable: bool) -> None:
         """Where the place belongs now: into the cell of its pace, or out while it takes nothing."""
-        self._count(place, jobs_per_s(place.offer) if usable else 0.0)
+        jobs_per_s = place.most_jobs_per_s if usable else 0.0
+        if jobs_per_s != place.jobs_per_s:
+            self._count(place, jobs_per_s)
         wanted = pace(place.offer, running, backlog_tokens) if usable and running < place.offer.slots else None
         if place.cell is not None and place.cell.pace == wanted:
             return

@@ -182,8 +182,8 @@ class Scheduler:
         return COUNTS
 
     def on_tokens(self, worker: WorkerId, job: JobId, epoch: int, index: int, count: int, now: float) -> Verdict:
-        """`count` tokens from `index` on have come."""
-        record = self._current(worker, job, epoch, now)
+        """`count` tokens from `index` on have come, in a frame that `on_stepped` was told of."""
+        record = self._held(worker, job, epoch)
         if record is None:
             return STALE
         if not record.begun:
@@ -255,8 +255,11 @@ class Scheduler:
         return state
 
     def _current(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> JobRecord | None:
-        """The job, if this worker holds it under this epoch."""
+        """The job, if this worker holds it under this epoch; and the worker lives."""
         self._heard(worker, now)
+        return self._held(worker, job, epoch)
+
+    def _held(self, worker: WorkerId, job: JobId, epoch: int) -> JobRecord | None:
         record = self._board.jobs.get(job)
         if record is None or record.worker != worker or record.epoch != epoch:
             return None

@@ -1,6 +1,7 @@
 """How fast a worker is, in classes: measured speeds are noisy, and a class lets one figure stand for many workers."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from iamine.wire.messages import ModelOffer
@@ -41,12 +42,18 @@ def pace(offer: ModelOffer, running: int, backlog_tokens: int) -> Pace:
     A measured decode rate is that of one sequence alone; continuous batching shares it less than fairly at first
     (facts: 1 -> 8 sequences gave x 2.5 in all), so the share is taken as rate / sqrt(sequences).
     """
-    decode_tps = (offer.decode_tps or UNMEASURED_TPS) / math.sqrt(running + 1)
+    backlog = math.ceil(math.log2(backlog_tokens) / 2) if backlog_tokens > 1 else 0
+    return _pace(offer.file_sha256, offer.decode_tps or UNMEASURED_TPS, offer.prefill_tps or UNMEASURED_TPS, running, backlog)
+
+
+@lru_cache(maxsize=65_536)
+def _pace(file_sha256: str, decode_tps: float, prefill_tps: float, running: int, backlog: int) -> Pace:
+    decode_tps /= math.sqrt(running + 1)
     return Pace(
-        file_sha256=offer.file_sha256,
+        file_sha256=file_sha256,
         write=round(WRITE_CLASSES * math.log2(decode_tps)),
-        read=round(READ_CLASSES * math.log2(offer.prefill_tps or UNMEASURED_TPS)),
-        backlog=math.ceil(math.log2(backlog_tokens) / 2) if backlog_tokens > 1 else 0,
+        read=round(READ_CLASSES * math.log2(prefill_tps)),
+        backlog=backlog,
     )
 
 
