@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from iamine.ids import AccountId
 from pool.errors import RateLimited
@@ -32,6 +33,15 @@ class Gate:
         self._running[account] -= 1
         if not self._running[account]:
             del self._running[account]
+
+    @contextmanager
+    def place(self, account: AccountId) -> Iterator[None]:
+        """A place while the block runs. Raises RateLimited."""
+        self.enter(account)
+        try:
+            yield
+        finally:
+            self.leave(account)
 
     def spend(self, account: AccountId, estimate: int) -> None:
         """Take the tokens that a request is expected to read. Raises RateLimited."""

@@ -7,7 +7,7 @@ from sanic.response import raw
 
 from pool.api.auth import account_of
 from pool.api.desk import Desk
-from pool.api.entry import entered
+from pool.api.entry import Entered
 from pool.dispatch.claims import Owned
 from pool.openai.me import parse_claim
 from pool.openai.objects import to_json
@@ -19,19 +19,19 @@ def routes(desk: Desk) -> Blueprint:
     """The three routes. `stream`: the body is read by us, after the key was checked."""
 
     async def claim(request: Request) -> HTTPResponse:
-        async with entered(desk, request) as guest:
+        async with Entered(desk, request) as guest:
             found = await desk.claims.claim(guest.account, parse_claim(guest.body))
         return raw(to_json(told(found)), content_type=JSON)
 
     async def every(request: Request) -> HTTPResponse:
         account = await account_of(desk.keys, request)
-        with desk.gate.enter(account):
+        with desk.gate.place(account):
             owned = await desk.claims.owned(account)
         return raw(to_json({"object": "list", "data": [told(one) for one in owned]}), content_type=JSON)
 
     async def release(request: Request, worker: str) -> HTTPResponse:
         account = await account_of(desk.keys, request)
-        with desk.gate.enter(account):
+        with desk.gate.place(account):
             await desk.claims.release(account, unquote(worker))
         return raw(to_json({"id": worker, "object": "iamine.worker", "deleted": True}), content_type=JSON)
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from iamine.ids import AccountId, WorkerId
-from pool.routing.admission import Bucket, refilled, wait_s
+from pool.routing.admission import Bucket
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 CODE_BYTES, CODE_CHARACTERS = 5, 8
@@ -122,20 +122,23 @@ class Guesses:
 
     def wait_s(self, account: AccountId, now: float) -> float:
         """Seconds until the account may try again, 0 if it may now."""
-        own = wait_s(self._own(account, now), 1, FAILURES_PER_MINUTE)
-        everybody = refilled(self._all, FAILURES_PER_MINUTE_IN_ALL, now)
-        return max(own, wait_s(everybody, 1, FAILURES_PER_MINUTE_IN_ALL))
+        self._all.refill(FAILURES_PER_MINUTE_IN_ALL, now)
+        own_s = self._own(account, now).wait_s(1, FAILURES_PER_MINUTE)
+        return max(own_s, self._all.wait_s(1, FAILURES_PER_MINUTE_IN_ALL))
 
     def failed(self, account: AccountId, now: float) -> None:
         """The account tried a code that is nobody's."""
-        own, everybody = self._own(account, now), refilled(self._all, FAILURES_PER_MINUTE_IN_ALL, now)
-        self._all = Bucket(left=everybody.left - 1, at_s=everybody.at_s)
+        own = self._own(account, now)
+        own.left -= 1
+        self._all.refill(FAILURES_PER_MINUTE_IN_ALL, now)
+        self._all.left -= 1
         if account not in self._buckets and len(self._buckets) >= self._most:
             full = [name for name in self._buckets if self._own(name, now).left >= FAILURES_PER_MINUTE]
             for name in full:
                 del self._buckets[name]
-        self._buckets[account] = Bucket(left=own.left - 1, at_s=own.at_s)
+        self._buckets[account] = own
 
     def _own(self, account: AccountId, now: float) -> Bucket:
-        known = self._buckets.get(account, Bucket(left=float(FAILURES_PER_MINUTE), at_s=now))
-        return refilled(known, FAILURES_PER_MINUTE, now)
+        known = self._buckets.get(account) or Bucket(left=float(FAILURES_PER_MINUTE), at_s=now)
+        known.refill(FAILURES_PER_MINUTE, now)
+        return known
