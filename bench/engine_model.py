@@ -1,12 +1,15 @@
 """Writes a GGUF like mote's but larger, with random weights: a file to measure speed with, whose answers mean nothing.
 
-.venv/bin/python bench/engine_model.py OUT.gguf [LAYERS] [WIDTH] [Q8_0|Q4_0]
+.venv/bin/python bench/engine_model.py OUT.gguf [LAYERS] [WIDTH] [Q8_0|Q4_0] [WORDS] [KV_HEADS]
 
-12 layers of 768 are about 93 M parameters.
+12 layers of 768 are about 93 M parameters. WORDS (1024) is the vocabulary's size, whose words past mote's own are numbers in
+brackets; KV_HEADS (as many as heads) are the heads of keys and values.
 """
 
 import struct
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,40 @@ import numpy as np
 MOTE = Path(__file__).parents[1] / "appliance/agent/data/mote-Q8_0.gguf"
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # GGUF's value types
 STRING, ARRAY, F32, Q4_0, Q8_0, ALIGNMENT = 8, 9, 0, 2, 8, 32
+KINDS = {"Q8_0": Q8_0, "Q4_0": Q4_0}
 HEAD = 64
+WORDS = 1024  # mote's
+NORMAL = 1  # GGUF's type of an ordinary token
+BLOCK_BYTES = {Q8_0: 34, Q4_0: 18}  # of 32 weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the file is to be like."""
+
+    layers: int = 12
+    width: int = 768
+    kind: int = Q8_0
+    words: int = WORDS
+    kv_heads: int = 0
+
+    @property
+    def inner(self) -> int:
+        return self.width * 3
+
+    @property
+    def heads(self) -> int:
+        return self.width // HEAD
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The metadata that differs from mote's."""
+        shape = {"embedding_length": self.width, "feed_forward_length": self.inner, "block_count": self.layers}
+        heads = {"attention.head_count": self.heads, "attention.head_count_kv": self.kv_heads or self.heads}
+        return {f"llama.{k}": v for k, v in {**shape, **heads, "rope.dimension_count": HEAD, "vocab_size": self.words}.items()}
+
+
+Tensor = tuple[str, tuple[int, ...], int]
 
 
 def value_end(data: bytes, at: int, kind: int) -> int:
@@ -30,8 +66,8 @@ def value_end(data: bytes, at: int, kind: int) -> int:
     return at
 
 
-def metadata(data: bytes, changes: dict[str, int]) -> tuple[int, bytes]:
-    """(count, bytes) of the file's metadata with some whole numbers changed."""
+def metadata(data: bytes, shape: Shape) -> tuple[int, bytes]:
+    """(count, bytes) of the file's metadata with the shape's numbers and its longer vocabulary."""
     count = struct.unpack_from("<Q", data, 16)[0]
     at, out = 24, b""
     for _ in range(count):
@@ -41,53 +77,91 @@ def metadata(data: bytes, changes: dict[str, int]) -> tuple[int, bytes]:
         at += 8 + length
         kind = struct.unpack_from("<I", data, at)[0]
         end = value_end(data, at + 4, kind)
-        out += data[begin : at + 4] + struct.pack("<I", changes[key]) if key in changes else data[begin:end]
+        out += data[begin : at + 4] + changed(key, data[at + 4 : end], shape)
         at = end
     return count, out
 
 
-def tensors(layers: int, width: int, inner: int, words: int, kind: int) -> list[tuple[str, tuple[int, ...], int]]:
+def changed(key: str, value: bytes, shape: Shape) -> bytes:
+    """The value of this key as it goes into the new file."""
+    if key in shape.numbers:
+        return struct.pack("<I", shape.numbers[key])
+    more = range(WORDS, shape.words)
+    if key == "tokenizer.ggml.tokens":
+        return lengthened(value, shape.words, b"".join(packed(f"[{n}]") for n in more))
+    if key == "tokenizer.ggml.token_type":
+        return lengthened(value, shape.words, struct.pack("<i", NORMAL) * len(more))
+    return value
+
+
+def packed(text: str) -> bytes:
+    """A GGUF string."""
+    return struct.pack("<Q", len(text.encode())) + text.encode()
+
+
+def lengthened(array: bytes, count: int, more: bytes) -> bytes:
+    """The array with `more` items behind it, `count` in all."""
+    return array[:4] + struct.pack("<Q", count) + array[12:] + more
+
+
+def tensors(shape: Shape) -> Iterator[Tensor]:
     """Names, shapes (fastest dimension first) and types."""
-    found: list[tuple[str, tuple[int, ...], int]] = [
-        ("token_embd.weight", (width, words), Q8_0),
-        ("output_norm.weight", (width,), F32),
-    ]
-    for n in range(layers):
-        found += [(f"blk.{n}.{name}.weight", (width,), F32) for name in ("attn_norm", "ffn_norm")]
-        found += [(f"blk.{n}.attn_{name}.weight", (width, width), kind) for name in ("q", "k", "v", "output")]
-        found += [(f"blk.{n}.ffn_{name}.weight", (width, inner), kind) for name in ("gate", "up")]
-        found += [(f"blk.{n}.ffn_down.weight", (inner, width), kind)]
-    return found
+    width, inner, kind = shape.width, shape.inner, shape.kind
+    narrow = HEAD * (shape.kv_heads or shape.heads)
+    yield "token_embd.weight", (width, shape.words), Q8_0
+    yield "output_norm.weight", (width,), F32
+    for n in range(shape.layers):
+        yield from ((f"blk.{n}.{name}.weight", (width,), F32) for name in ("attn_norm", "ffn_norm"))
+        yield from ((f"blk.{n}.attn_{name}.weight", (width, width), kind) for name in ("q", "output"))
+        yield from ((f"blk.{n}.attn_{name}.weight", (width, narrow), kind) for name in ("k", "v"))
+        yield from ((f"blk.{n}.ffn_{name}.weight", (width, inner), kind) for name in ("gate", "up"))
+        yield f"blk.{n}.ffn_down.weight", (inner, width), kind
 
 
-def weights(shape: tuple[int, ...], kind: int, random: np.random.Generator) -> bytes:
+def size_bytes(tensor: Tensor) -> int:
+    """Of the tensor in the file, without padding."""
+    _, shape, kind = tensor
+    count = int(np.prod(shape))
+    return 4 * count if kind == F32 else count // 32 * BLOCK_BYTES[kind]
+
+
+def weights(tensor: Tensor, random: np.random.Generator) -> bytes:
     """Ones for norms; else blocks of 32 weights: a half-precision scale, then bytes (Q8_0) or half-bytes (Q4_0)."""
+    _, shape, kind = tensor
     if kind == F32:
         return np.ones(shape, dtype=np.float32).tobytes()
-    count, size = int(np.prod(shape)) // 32, 32 if kind == Q8_0 else 16
+    count, size = int(np.prod(shape)) // 32, BLOCK_BYTES[kind] - 2
     blocks = np.zeros(count, dtype=[("scale", np.float16), ("q", np.int8, size)])
     blocks["scale"] = 0.0004 if kind == Q8_0 else 0.006
     blocks["q"] = random.integers(-127, 128, blocks["q"].shape, dtype=np.int8)
     return blocks.tobytes()
 
 
-def main(arguments: list[str]) -> None:
-    out, layers, width = Path(arguments[0]), *(int(a) for a in (*arguments[1:3], "12", "768")[:2])
-    kind = {"Q8_0": Q8_0, "Q4_0": Q4_0}[arguments[3] if len(arguments) > 3 else "Q8_0"]
-    inner = width * 3
-    data = MOTE.read_bytes()
-    changes = {"embedding_length": width, "feed_forward_length": inner, "block_count": layers, "rope.dimension_count": HEAD}
-    changes |= {"attention.head_count": width // HEAD, "attention.head_count_kv": width // HEAD}
-    count, meta = metadata(data, {f"llama.{key}": value for key, value in changes.items()})
-    wanted, random = tensors(layers, width, inner, 1024, kind), np.random.default_rng(1)
-    infos, body = b"", bytearray()
-    for name, shape, stored in wanted:
-        infos += struct.pack("<Q", len(name)) + name.encode() + struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
-        infos += struct.pack("<IQ", stored, len(body))
-        body += weights(shape, stored, random)
-        body += b"\0" * (-len(body) % ALIGNMENT)
+def padding(size: int) -> bytes:
+    return b"\0" * (-size % ALIGNMENT)
+
+
+def write(out: Path, shape: Shape) -> None:
+    """Writes the file, a tensor at a time."""
+    data, wanted, random = MOTE.read_bytes(), list(tensors(shape)), np.random.default_rng(1)
+    count, meta = metadata(data, shape)
+    infos, at = b"", 0
+    for tensor in wanted:
+        name, dimensions, kind = tensor
+        infos += packed(name) + struct.pack(f"<I{len(dimensions)}Q", len(dimensions), *dimensions)
+        infos += struct.pack("<IQ", kind, at)
+        at += size_bytes(tensor) + len(padding(size_bytes(tensor)))
     head = data[:8] + struct.pack("<QQ", len(wanted), count) + meta + infos
-    out.write_bytes(head + b"\0" * (-len(head) % ALIGNMENT) + body)
+    with out.open("wb") as file:
+        file.write(head + padding(len(head)))
+        for tensor in wanted:
+            file.write(weights(tensor, random) + padding(size_bytes(tensor)))
+
+
+def main(arguments: list[str]) -> None:
+    out = Path(arguments[0])
+    layers, width, kind, words, heads = [*arguments[1:6], *("12", "768", "Q8_0", str(WORDS), "0")[len(arguments) - 1 :]]
+    write(out, Shape(layers=int(layers), width=int(width), kind=KINDS[kind], words=int(words), kv_heads=int(heads)))
     print(f"{out}: {out.stat().st_size / 1e6:.0f} MB")
 
 

@@ -16,7 +16,7 @@ from relay_parts.processes import Target, environment, free_port, running, wait_
 
 CACHE = Path(os.environ.get("IAMINE_BENCH_CACHE", Path(tempfile.gettempdir()) / "iamine-bench"))
 KEY = "sk-bench"
-PACKAGES = {"litellm": ["litellm[proxy]"], "aiohttp": ["aiohttp", "uvloop"]}
+PACKAGES = {"litellm": ["litellm[proxy]"], "aiohttp": ["aiohttp", "uvloop"], "xllamacpp": ["xllamacpp==2026.10.11549"]}
 
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log warn;

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from appliance.agent.engine.draw import Logits, log_probabilities, top_tokens
+from appliance.agent.engine.draw import Logits, log_total, top_tokens
 from iamine.wire.messages import TokenLogprob, TopToken
 
 
 def token_logprob(raw: Logits, token: int, count: int, piece: Callable[[int], bytes]) -> TokenLogprob:
     """Natural logarithms; `count` alternatives, best first, each with its bytes."""
-    logprobs = log_probabilities(raw)
-    top = tuple(TopToken(id=i, logprob=float(logprobs[i]), bytes=tuple(piece(i))) for i in top_tokens(logprobs, count))
-    return TokenLogprob(id=token, logprob=float(logprobs[token]), bytes=tuple(piece(token)), top=top)
+    total = log_total(raw)
+    top = tuple(TopToken(id=i, logprob=float(raw[i]) - total, bytes=tuple(piece(i))) for i in top_tokens(raw, count))
+    return TokenLogprob(id=token, logprob=float(raw[token]) - total, bytes=tuple(piece(token)), top=top)

@@ -13,13 +13,19 @@ from appliance.agent.engine.draw import (
     adjusted,
     draw,
     is_plain_greedy,
-    log_probabilities,
+    log_total,
     top_tokens,
     uniform,
 )
 from iamine.wire.messages import Sampling
 
 logits_strategy = hn.arrays(np.float32, st.integers(1, 600), elements=st.floats(-30, 30, width=32))
+
+
+def log_probabilities(logits: Any) -> Any:
+    """Of all tokens, in float64."""
+    wide = logits.astype(np.float64) - float(logits.max())
+    return wide - np.log(np.exp(wide).sum())
 
 
 def sampling(**options: Any) -> Sampling:
@@ -133,12 +139,52 @@ def test_plain_greedy_is_only_what_needs_no_change_of_the_logits() -> None:
 
 
 @given(logits_strategy)
-def test_log_probabilities_sum_to_one(logits: Any) -> None:
-    assert np.exp(log_probabilities(logits)).sum() == pytest.approx(1.0)
+def test_log_probabilities_are_those_of_the_softmax(logits: Any) -> None:
+    assert logits - log_total(logits) == pytest.approx(log_probabilities(logits), abs=1e-4)
 
 
 def test_top_tokens_are_ordered_and_equals_by_id() -> None:
-    logprobs = np.array([-2.0, -1.0, -1.0, -5.0, -0.5])
+    logprobs = np.array([-2.0, -1.0, -1.0, -5.0, -0.5], dtype=np.float32)
     assert top_tokens(logprobs, 3) == [4, 1, 2]
     assert top_tokens(logprobs, 0) == []
     assert top_tokens(logprobs, 5) == [4, 1, 2, 0, 3]
+
+
+def reference(logits: Any, options: Sampling) -> list[int]:
+    """The ids that may be drawn, by sorting everything in float64: what the shortcuts must agree with."""
+    order = np.lexsort((np.arange(len(logits)), -logits))
+    plain = np.exp(logits.astype(np.float64) - float(logits.max()))[order]
+    if options.top_k:
+        order, plain = order[: options.top_k], plain[: options.top_k]
+    if options.top_p < 1.0:
+        kept = int(np.searchsorted(np.cumsum(plain), options.top_p * plain.sum())) + 1
+        order, plain = order[:kept], plain[:kept]
+    return [int(i) for i in order[plain >= options.min_p]]
+
+
+@pytest.mark.parametrize("words", [1, 7, 1000, 5000, 152_000])
+@pytest.mark.parametrize("width", [0.5, 3.0])
+@pytest.mark.parametrize("top_k", [0, 1, 40, 1000])
+@pytest.mark.parametrize(("top_p", "min_p"), [(1.0, 0.1), (0.9, 0.0), (0.5, 0.02)])
+def test_whole_vocabularies_are_filtered_as_by_sorting_them(
+    words: int, width: float, top_k: int, top_p: float, min_p: float
+) -> None:
+    logits = np.random.default_rng(words + top_k).normal(0, width, words).astype(np.float32)
+    options = sampling(temperature=1e6, top_k=top_k, top_p=top_p, min_p=min_p)  # so hot that every candidate is as likely
+    wanted = reference(logits, options)
+    drawn = [draw(logits, options, index) for index in range(30)]
+    assert set(drawn) <= set(wanted)
+    if len(wanted) == 1:
+        assert set(drawn) == set(wanted)
+    elif len(wanted) > 10:
+        assert len(set(drawn)) > 5
+
+
+def test_rare_words_at_the_end_of_a_large_vocabulary_are_drawn_as_often_as_they_should() -> None:
+    logits = np.full(1500, -30.0, dtype=np.float32)
+    logits[[3, 700, 1499]] = np.log(np.array([0.5, 0.25, 0.25], dtype=np.float32))
+    drawn = np.bincount([draw(logits, sampling(temperature=1.0, seed=4), i) for i in range(4000)], minlength=1500) / 4000
+    assert drawn[[3, 700, 1499]] == pytest.approx([0.5, 0.25, 0.25], abs=0.03)
+    assert [draw(logits, sampling(temperature=1.0, logit_bias={}), i) for i in range(3)] == [
+        draw(logits, sampling(temperature=1.0), i) for i in range(3)
+    ]
