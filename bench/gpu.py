@@ -9,6 +9,7 @@ sdist. results.jsonl has a line for each thing found, as soon as it is.
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ from engine_parts.asked import GREEDY, SAMPLED, Asked, Cost, prompts
 from engine_parts.http_server import HttpServer
 from engine_parts.ours import Ours, Setting
 from gpu_parts import facts
-from gpu_parts.steps import PYTHON, Run
+from gpu_parts.steps import PYTHON, OutOfTime, Run
 
 HERE = Path(__file__).parent
 LARGE = Shape(layers=28, width=2048, kind=KINDS["Q8_0"], words=151936, kv_heads=8)  # 1.4 G parameters, 1.5 GB
@@ -68,7 +69,11 @@ class Card:
     def finish_build(self) -> None:
         if self._build is None:
             return
-        status = self._build.wait()
+        try:
+            status = self._build.wait()
+        except OutOfTime:
+            self._build.kill()
+            raise
         times = self.work / "build/times.tsv"
         if times.exists():
             self.run.tell("build times", rows=[line.split("\t") for line in times.read_text().splitlines()])
@@ -142,11 +147,18 @@ class Card:
         paths = [str(self.work / f"{name}.gguf") for name in self.options.models]
         self.run.command("memory", [PYTHON, str(HERE / "gpu_parts/memory.py"), *paths], environ=self.environ())
 
+    def kv(self) -> None:
+        """One memory for all sequences or one each; halves or Q8_0."""
+        for name, (sequences, tokens) in itertools.product(self.options.models[:1], ((8, 2048), (32, 1024))):
+            numbers = map(str, (sequences, tokens, LAYERS, 4))
+            words = [PYTHON, str(HERE / "gpu_parts/kv.py"), str(self.work / f"{name}.gguf"), *numbers]
+            self.run.command("kv", words, environ=self.environ())
+
     def verdict(self) -> None:
         """`iamine bench`: measured against predicted."""
         data = ["--data-dir", str(self.work / "data"), "--models-dir", str(self.work), "--json"]
         output = self.run.command("verdict", [PYTHON, "-m", "appliance.agent", "bench", *data], environ=self.environ())
-        for each in json.loads(output):
+        for each in json.loads(output)["measured"]:
             self.run.tell("verdict", **each)
 
     def pool(self) -> None:
@@ -177,8 +189,8 @@ class Card:
 
 
 ORDER = (
-    ("facts", 30), ("probe_before", 20), ("begin_build", 5), ("models", 240), ("finish_build", 420), ("probe", 20), ("same", 40),
-    ("speed", 120), ("batched_bench", 60), ("memory", 60), ("verdict", 60), ("pool", 45),
+    ("facts", 30), ("probe_before", 20), ("begin_build", 5), ("models", 240), ("finish_build", 420), ("probe", 20),
+    ("same", 40), ("speed", 120), ("memory", 60), ("verdict", 60), ("pool", 45), ("batched_bench", 60), ("kv", 60),
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ GPU_RESERVE_SHARE = 0.06
 PROCESS_BYTES = 64 << 20  # the engine's process beside what llama.cpp allocates, measured with mote
 BASE_SHARE = 0.10  # 0.58 GB beside 5.10 GB of weights: Qwen3.5-9B Q4_K_M, measured
 KV_PER_ROOT = 2.4  # KV bytes/token ~ 2.4 x sqrt(parameters): above 12 of 14 published architectures
-MASK_BYTES_PER_TOKEN = 1024  # the attention mask with flash attention: 512 tokens of a batch x 2 bytes, per cell of the context
+MASK_BYTES_PER_TOKEN = 1024  # the attention mask with flash attention: 512 tokens of a batch x 2 bytes, per cell of a slot
 FLOOR_TOKENS: dict[Tier, int] = {"micro": 4096, "small": 8192, "medium": 16384, "large": 32768, "xlarge": 32768}
 COMFORT_TOKENS = 8192  # one slot of this size is better than two of half
 LARGEST_TOKENS = 32768
@@ -145,12 +145,12 @@ def base_bytes(model: Model) -> int:
 def allocated_bytes(model: Model, slots: int, context_tokens: int) -> int:
     """What llama.cpp allocates for so many slots of so many tokens each: weights, KV and recurrent state, compute buffers.
 
-    Without flash attention (exact mode) the scores of a batch against one slot's context take the place of the mask.
+    Each slot has a memory of its own, so the mask is one slot's; without flash attention (exact mode) the scores of a batch
+    against one slot's context take its place.
     """
-    exact = model.exact_bytes_per_token
-    per_token = kv_bytes_per_token(model) + (0 if exact else MASK_BYTES_PER_TOKEN)
     fixed = model.total_bytes + base_bytes(model) + slots * model.slot_bytes
-    return fixed + slots * context_tokens * per_token + context_tokens * exact
+    once = model.exact_bytes_per_token or MASK_BYTES_PER_TOKEN
+    return fixed + context_tokens * (slots * kv_bytes_per_token(model) + once)
 
 
 def used_bytes(model: Model, slots: int, context_tokens: int) -> int:

@@ -17,13 +17,22 @@ START_S = 120.0
 class HttpServer:
     """One `llama-server` process with as many slots and as much context as ours."""
 
-    def __init__(self, program: Path, path: Path, setting: Setting, *, name: str, log: Path, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, program: Path, path: Path, setting: Setting, *, name: str, log: Path, options: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = int(free.getsockname()[1])
-        numbers = {"-c": setting.slots * setting.context_tokens, "-np": setting.slots, "-t": setting.threads, "-tb": setting.threads}
-        numbers |= {"-ngl": setting.gpu_layers, "-b": 512, "-ub": 512, "--cache-ram": 0, "--port": self._port}
+        numbers = {"-c": setting.slots * setting.context_tokens, "-np": setting.slots, "-t": setting.threads}
+        numbers |= {
+            "-tb": setting.threads,
+            "-ngl": setting.gpu_layers,
+            "-b": 512,
+            "-ub": 512,
+            "--cache-ram": 0,
+            "--port": self._port,
+        }
         words = [word for option, number in numbers.items() for word in (option, str(number))]
         with log.open("wb") as out:
             command = [str(program), "-m", str(path), "--host", "127.0.0.1", "--no-webui", *words, *options]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from engine_parts.asked import Asked, Cost, cpu_seconds
 
 from appliance.agent.engine.protocol import Deframer, FromEngine, Load, Loaded, decode_from_engine, encode
+from engine_parts.asked import Asked, Cost, cpu_seconds
 from iamine.ids import JobId
 from iamine.wire.messages import CompletionWork, Failed, Finished, Job, Sampling, Started, Step
 

@@ -1,6 +1,6 @@
 """llama.cpp's source as it travels to a machine without a network: what a CUDA build needs of the sdist, 5 of 77 MB.
 
-    .venv/bin/python bench/gpu_parts/source.py llama_cpp_python-*.tar.gz OUT.tar.xz
+.venv/bin/python bench/gpu_parts/source.py llama_cpp_python-*.tar.gz OUT.tar.xz
 """
 
 import sys
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 VENDOR = "vendor/llama.cpp/"
 KEPT = ("CMakeLists.txt", "LICENSE", "cmake", "common", "ggml", "include", "licenses", "scripts", "src", "tools", "vendor")
 BACKENDS = ("cann", "et", "hexagon", "hip", "metal", "musa", "opencl", "openvino", "rpc", "sycl", "virtgpu", "webgpu", "zdnn")
-LEFT_OUT = (*(f"ggml/src/ggml-{name}/" for name in (*BACKENDS, "zendnn")), "tools/ui/src/", "tools/ui/static/", "tools/ui/tests/")
+UI = ("tools/ui/src/", "tools/ui/static/", "tools/ui/tests/")
+LEFT_OUT = (*(f"ggml/src/ggml-{name}/" for name in (*BACKENDS, "zendnn")), *UI)
 LEFT_OUT_KINDS = (".png", ".wav", ".mp3", ".gguf", ".html", ".svg", ".jpeg", ".pdf", ".lock")
 
 

@@ -164,7 +164,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOptions:
-    """How a context is made; `context_tokens` is per sequence."""
+    """How a context is made; `context_tokens` is per sequence; `unified`: one memory for all of them, not one for each."""
 
     slots: int
     context_tokens: int
@@ -172,6 +172,7 @@ class ContextOptions:
     threads: int
     exact: bool
     embedding: bool
+    unified: bool = False
 
 
 class Context:
@@ -286,7 +287,7 @@ def _context_params(options: ContextOptions) -> Any:
     params.n_batch = options.batch_tokens
     params.n_ubatch = min(options.batch_tokens, 512) if not options.embedding else options.batch_tokens
     params.n_threads = params.n_threads_batch = options.threads
-    params.kv_unified = not options.exact
+    params.kv_unified = options.unified
     params.embeddings = options.embedding
     if options.exact:
         params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED

@@ -90,6 +90,7 @@ def context_options(wanted: Load, model: Model) -> ContextOptions:
         threads=wanted.threads or usable_threads(),
         exact=wanted.exact,
         embedding=embedding,
+        unified=False,
     )
 
 
