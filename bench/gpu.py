@@ -112,7 +112,7 @@ class Card:
             program = self.libraries / "llama-server"
             if program.exists():
                 log = self.run.out / "server.log"
-                both.append(HttpServer(program, path, setting, name="llama-server", log=log, options=("--kv-unified",)))
+                both.append(HttpServer(program, path, setting, name="llama-server", log=log))
                 stack.callback(both[-1].close)
             first = 0
             for how, sampling in (("greedy", GREEDY), ("sampled", SAMPLED)):

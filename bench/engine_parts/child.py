@@ -89,7 +89,7 @@ def server(path: str, setting: dict[str, Any]) -> Any:
     params.n_batch = params.n_ubatch = 512
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = setting["threads"]
     params.n_gpu_layers = setting["gpu_layers"]
-    params.kv_unified = True  # its own default where slots are not asked for
+    params.kv_unified = False  # one memory for each, as ours: its own default where the number of slots is given
     params.cache_ram_mib = 0  # it would copy every finished prompt to memory
     params.verbosity = -1
     core = x.Server(params)

@@ -16,7 +16,8 @@ GLOBS = (
     "sys/bus/pci/devices/*/device", "sys/bus/pci/devices/*/resource", "sys/bus/pci/devices/*/current_link_speed",
     "sys/bus/pci/devices/*/current_link_width", "sys/bus/pci/devices/*/numa_node", "sys/bus/pci/devices/*/uevent",
     "sys/devices/system/cpu/online", "sys/devices/system/cpu/cpu*/topology/*_list",
-    "sys/devices/system/cpu/cpu*/cpufreq/*_freq", "sys/devices/system/node/node*/cpulist", "sys/class/drm/card*/device/vendor", "sys/fs/cgroup/*.max",
+    "sys/devices/system/cpu/cpu*/cpufreq/*_freq", "sys/devices/system/node/node*/cpulist",
+    "sys/class/drm/card*/device/vendor", "sys/fs/cgroup/*.max",
 )  # fmt: skip
 COMMANDS = (
     ["nvidia-smi"], ["nvidia-smi", "-q"], ["lscpu"], ["ls", "-l", "/dev"], ["ls", "-lR", "/usr/share/vulkan", "/etc/vulkan"],
