@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, benching, doctor, fetching, fit, pause, report, status, units
+from appliance.agent import app, benching, doctor, fetching, finding, fit, pause, report, status, units
 from appliance.agent.board import Board
 from appliance.agent.config import Options, Settings, claim_page, settings
 from appliance.agent.errors import ConfigError
@@ -22,7 +22,7 @@ from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
 from appliance.agent.screen import PlainScreen, error_line, open_screen
 from appliance.agent.statusfile import StatusFile
 from iamine import chat, claiming, release
-from iamine.client import FILE_NAME, Access, Client, read_file
+from iamine.client import FILE_NAME, read_file
 from iamine.errors import IamineError
 from iamine.manifest import Model
 from iamine.paths import data_dir
@@ -30,6 +30,11 @@ from iamine.processor import missing
 from iamine.terminal import Terminal
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+DOCTOR_SAYS = {
+    "ok": "all is well",
+    "warn": "a worker runs here; what is marked could be better",
+    "fail": "a worker cannot run here as it is: see what is marked",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -237,38 +242,33 @@ def run_bench(args: argparse.Namespace) -> int:
 
 def run_doctor(args: argparse.Namespace) -> int:
     """Check everything; 1 when something fails."""
-    checks, out = list(examine(chosen_settings(args))), Terminal(sys.stdout)
+    out, checks = Terminal(sys.stdout), []
+    for each in doctor.examine(examined(chosen_settings(args))):
+        checks.append(each)
+        if not args.json:
+            out.line(f"{each.state:4}  {each.name:17} {each.found}", doctor_style(each.state))
+            if each.advice:
+                out.line(f"      {'':17} try: {each.advice}")
     verdict = doctor.worst(checks)
     if args.json:
         listed = [{"name": each.name, "state": each.state, "found": each.found, "advice": each.advice} for each in checks]
         out.json({"state": verdict, "checks": listed})
     else:
-        out.table(("check", "state", "found"), [(each.name, each.state, each.found) for each in checks])
-        for each in checks:
-            if each.advice:
-                out.line(f"{each.name}: {each.advice}", doctor_style(each.state))
+        out.line(DOCTOR_SAYS[verdict], doctor_style(verdict))
     return EXIT_FAILED if verdict == "fail" else EXIT_OK
 
 
-def examine(chosen: Settings) -> list[doctor.Check]:
-    """All checks, in the order in which they matter."""
-    machine, catalog = probe(), at_hand(chosen)
-    base = chosen.pool or read_file(chosen.data_dir / FILE_NAME).base_url
-
-    def ask_time() -> float | None:
-        with Client(Access(base_url=base)) as client:
-            return client.pool_time_s()
-
-    return [
-        doctor.python(sys.version_info[:2]),
-        doctor.engine(),
-        *doctor.model_files(catalog),
-        doctor.memory(machine, catalog, use_gpu=chosen.gpu),
-        *doctor.gpus(machine, use_gpu=chosen.gpu),
-        doctor.folder(chosen.data_dir, disk_free_bytes(chosen.data_dir)),
-        doctor.key(app.key_file(os.environ, chosen.data_dir)),
-        *doctor.pool(base, ask_time, time.time()),
-    ]
+def examined(chosen: Settings) -> doctor.Subject:
+    """What doctor looks at: of the pool also the one that `iamine up` runs here, or that was found before."""
+    found = finding.read_found(chosen.data_dir / finding.FOUND_NAME) if not chosen.pool else None
+    return doctor.Subject(
+        settings=chosen,
+        key=app.key_file(os.environ, chosen.data_dir),
+        pins=chosen.data_dir / app.PINS_NAME,
+        pool=chosen.pool or read_file(chosen.data_dir / FILE_NAME).base_url or (found.base if found else ""),
+        pool_key=chosen.pool_key or (found.fingerprint if found else ""),
+        at_hand=lambda: at_hand(chosen),
+    )
 
 
 # ---- what commands share --------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ async def knock(url: str, agent: str, *, within_s: float, verified: bool = True)
         case Challenged():
             return Greeting(key=heard.pool_key, name=heard.name, now_s=heard.now, ahead_s=heard.now - halfway_s)
         case Ended():
-            raise LinkBroken(f"the pool said goodbye: {heard.goodbye.reason} ({heard.goodbye.code})")
+            hint = "update the older side: this agent, or the pool" if heard.goodbye.code == "unsupported_version" else ""
+            raise LinkBroken(f"the pool said goodbye: {heard.goodbye.reason} ({heard.goodbye.code})", hint=hint)
         case _:
             raise LinkBroken(f"{url} answers, but not like a pool")

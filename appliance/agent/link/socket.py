@@ -79,7 +79,7 @@ def is_loopback(url: str) -> bool:
 def _connection(url: str, agent: str, open_s: float, verified: bool) -> connect:
     return connect(
         url,
-        ssl=None if verified or not url.startswith("wss:") else _unverified(),
+        ssl=_trust(url, verified),
         compression=None,
         max_size=MAX_FRAME_BYTES,
         open_timeout=open_s,
@@ -89,6 +89,13 @@ def _connection(url: str, agent: str, open_s: float, verified: bool) -> connect:
         proxy=None if is_loopback(url) else True,
         user_agent_header=agent or None,
     )
+
+
+def _trust(url: str, verified: bool) -> ssl.SSLContext | bool | None:
+    """What `connect` takes: None for what is not sealed, and for nothing else; True is this machine's own trust."""
+    if not url.startswith("wss:"):
+        return None
+    return True if verified else _unverified()
 
 
 def _unverified() -> ssl.SSLContext:

@@ -68,10 +68,11 @@ def test_doctor_fails_when_the_pool_is_away(capsys: pytest.CaptureFixture[str], 
     code, out, _ = run(capsys, "doctor", "--json", "--pool", "http://127.0.0.1:9", "--data-dir", str(tmp_path))
     checks = {check["name"]: check for check in json.loads(out)["checks"]}
     assert code == 1
-    assert checks["pool"]["state"] == "fail"
-    assert checks["pool"]["advice"]
+    assert checks["port"]["state"] == "fail"
+    assert checks["port"]["advice"]
     code, out, _ = run(capsys, "doctor", "--pool", "http://127.0.0.1:9", "--data-dir", str(tmp_path))
-    assert "cannot reach" in out
+    assert "nothing listens" in out
+    assert "cannot run here" in out
 
 
 def test_bench_measures_what_is_at_hand(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
