@@ -48,7 +48,8 @@ class Model(_Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `kv_bytes_per_token` (f16, one sequence), `slot_bytes` (recurrent state of one sequence) and `base_bytes` (buffers beside
     the weights) are 0 where unknown or none; `exact_bytes_per_token` is what exact mode's scores take per token of a context.
-    `active_parameters` 0 means dense; `context` 0 means unknown. `repo` and `revision` name a source without a host.
+    `active_parameters` 0 means dense; `context` 0 means unknown. `repo` and `revision` name a source without a host; an
+    embedder made by a recipe has none.
     `architecture` is the file's general.architecture, `template` the family of its chat template. Embedders have no tier.
     """
 
@@ -139,7 +140,8 @@ def _problem(model: Model) -> str:
         return "a model that writes has a tier, an embedder has none"
     if not model.file:
         return "it has no file"
-    if not model.bundled and not (model.repo and _is_hex(model.revision, _REVISION_DIGITS)):
+    made_here = model.kind == "embedding" and not model.repo  # by a recipe of ours; no hub has it
+    if not model.bundled and not made_here and not (model.repo and _is_hex(model.revision, _REVISION_DIGITS)):
         return f"repo and a pinned revision of {_REVISION_DIGITS} hexadecimal digits are needed"
     for file in model.file:
         if not file.path or file.bytes < 1 or not _is_hex(file.sha256, _SHA256_DIGITS):

@@ -1,1 +1,1 @@
-"""mote: the project's own micro-model, from generated dialogues to a GGUF file."""
+"""The project's own model files: mote, from generated dialogues to GGUF; the embedder, from published weights to GGUF."""

@@ -24,6 +24,8 @@ FLOOR_TOKENS: dict[Tier, int] = {"micro": 4096, "small": 8192, "medium": 16384, 
 COMFORT_TOKENS = 8192  # one slot of this size is better than two of half
 LARGEST_TOKENS = 32768
 STEP_TOKENS = 256  # llama.cpp rounds contexts up to this
+BATCH_TOKENS = 512  # of the engine's steps
+EMBEDDING_SLOTS = 4  # jobs whose inputs share steps; one alone fills them when it is large
 MAX_SLOTS = 8  # batching gains little beyond 8 sequences on a CPU (2.5 x one sequence; measured)
 LEAST_TPS = 8.0
 CPU_BYTES_PER_S = 20e9  # where nothing was measured: two channels of DDR4
@@ -148,6 +150,8 @@ def allocated_bytes(model: Model, slots: int, context_tokens: int) -> int:
     Each slot has a memory of its own, so the mask is one slot's; without flash attention (exact mode) the scores of a batch
     against one slot's context take its place.
     """
+    if model.kind == "embedding":  # the inputs of a step share the cells of one batch, and an encoder keeps none
+        return model.total_bytes + base_bytes(model) + max(BATCH_TOKENS, context_tokens) * model.kv_bytes_per_token
     fixed = model.total_bytes + base_bytes(model) + slots * model.slot_bytes
     once = model.exact_bytes_per_token or MASK_BYTES_PER_TOKEN
     return fixed + context_tokens * (slots * kv_bytes_per_token(model) + once)
@@ -182,7 +186,7 @@ def most_tokens(model: Model) -> int:
 
 def fit(model: Model, room: Budget) -> Fit:
     """Whether and how the model fits: as many slots as memory carries, each with a context worth having."""
-    floor = floor_tokens(model)
+    floor = most_tokens(model) if model.kind == "embedding" else floor_tokens(model)
     need = used_bytes(model, 1, floor)
     fits = need <= room.bytes
     slots, context = _share(model, room.bytes, floor) if fits else (0, 0)
@@ -199,6 +203,8 @@ def fit(model: Model, room: Budget) -> Fit:
 
 def _share(model: Model, room_bytes: int, floor: int) -> tuple[int, int]:
     """Slots and context per slot: comfort first, then slots, then longer contexts. One slot of `floor` fits."""
+    if model.kind == "embedding":
+        return EMBEDDING_SLOTS, floor
     comfort = min(most_tokens(model), max(floor, COMFORT_TOKENS))
     slots = next((n for n in range(MAX_SLOTS, 1, -1) if used_bytes(model, n, comfort) <= room_bytes), 1)
     per_token = used_bytes(model, slots, 1) - used_bytes(model, slots, 0)

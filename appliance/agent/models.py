@@ -23,6 +23,7 @@ MAGIC = b"GGUF"
 CHUNK_BYTES = 4 << 20
 TOLD_BYTES = 256 << 20  # progress is told this often while a file is hashed
 BYTES_PER_PARAMETER = 0.6  # Q4_K_M with its tables
+ENCODERS = frozenset({"bert", "jina-bert-v2", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe"})  # they write no text
 PARTIAL_SUFFIXES = frozenset({".part", ".partial", ".tmp", ".download", ".crdownload"})
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 _TIER_BYTES: tuple[tuple[float, Tier], ...] = ((1.2e9, "micro"), (4e9, "small"), (13e9, "medium"), (40e9, "large"))
@@ -212,13 +213,15 @@ def unknown_model(files: tuple[File, ...], manifest: Manifest, path: Path | None
     stem = _SHARD.sub("", Path(files[0].path).stem)
     size = sum(file.bytes for file in files)
     name = stem if manifest.find(stem) is None else f"{stem}-{files[0].sha256[:8]}"
-    tier: Tier = next((tier for most, tier in _TIER_BYTES if size <= most), _LARGEST)
+    tier: Tier | None = next((tier for most, tier in _TIER_BYTES if size <= most), _LARGEST)
     parameters = max(1, round(size / BYTES_PER_PARAMETER))
     shape = _shape(path) if path else None
+    embeds = shape is not None and shape.architecture in ENCODERS
     return Model(
         id=ModelId(name),
         name=stem,
-        tier=tier,
+        kind="embedding" if embeds else "chat",
+        tier=None if embeds else tier,
         license="unknown",
         parameters=parameters,
         context=shape.context_tokens if shape else 0,

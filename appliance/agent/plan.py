@@ -11,7 +11,6 @@ from appliance.agent.verdict import Verdict
 from iamine.manifest import Model
 
 ALL_LAYERS = 999  # llama.cpp takes as many as there are
-EMBEDDING_SLOTS = 1
 NOTHING_KNOWN: Mapping[str, Verdict] = {}
 
 
@@ -28,11 +27,48 @@ class Plan:
 def plan(
     settings: Settings, hardware: Hardware, files: Sequence[ModelFile], known: Mapping[str, Verdict] = NOTHING_KNOWN
 ) -> Plan:
-    """The listed models and, unless one of them can chat, the model asked for or the best one at hand.
+    """The listed models and, unless one of them can chat, the model asked for or the best one at hand; beside them an embedder.
 
     `known` is what was measured here, by file hash: it can speak against a file that nobody asked for.
     """
     room = fit.budget(hardware, use_gpu=_use_gpu(settings))
+    alone = _without_embedder(settings, hardware, files, known, room)
+    embedder = None if alone.problem or any(spec.kind == "embedding" for spec in alone.specs) else _embedder(files, known)
+    if embedder is None:
+        return alone
+    for place, left in _places(settings, hardware, room, embedder.model):
+        found = fit.fit(embedder.model, place)
+        beside = _without_embedder(settings, hardware, files, known, left)
+        if found.fits and [spec.model for spec in beside.specs] == [spec.model for spec in alone.specs]:
+            said = f"{embedder.model.id}: beside it, for embeddings; {found.reason}"
+            return Plan(
+                specs=(*beside.specs, _spec(settings, hardware, embedder, found)), reasons=(*beside.reasons, said)
+            )  # fmt: skip
+    need, names = fit.gigabytes(fit.fit(embedder.model, room).need_bytes), " and ".join(spec.model for spec in alone.specs)
+    said = f"{embedder.model.id}: left out; it needs {need}, and beside it {names} would not fit"
+    return replace(alone, reasons=(*alone.reasons, said))
+
+
+def _embedder(files: Sequence[ModelFile], known: Mapping[str, Verdict]) -> ModelFile | None:
+    """The largest embedder at hand that the manifest knows and nothing speaks against."""
+    found = [file for file in files if file.known and file.model.kind == "embedding"]
+    able = verdict.usable(known, [file.model.file_sha256 for file in found])
+    return max((each for each in found if each.model.file_sha256 in able), key=lambda each: each.model.parameters, default=None)
+
+
+def _places(settings: Settings, hardware: Hardware, room: fit.Budget, embedder: Model) -> list[tuple[fit.Budget, fit.Budget]]:
+    """Where an embedder may go and what is left for the others then: in the same memory, or in RAM beside a card's own."""
+    need = fit.fit(embedder, room).need_bytes
+    same = room, replace(room, bytes=max(0, room.bytes - need))
+    if not room.gpu or hardware.usable_devices[0].shared:
+        return [same]
+    return [same, (fit.budget(hardware, use_gpu=False), room)]
+
+
+def _without_embedder(
+    settings: Settings, hardware: Hardware, files: Sequence[ModelFile], known: Mapping[str, Verdict], room: fit.Budget
+) -> Plan:
+    """The listed models, and one that chats."""
     listed = _listed(settings, files)
     chats = any(file.model.kind == "chat" for file in listed)
     specs, reasons = [], []
@@ -121,7 +157,7 @@ def _spec(settings: Settings, hardware: Hardware, file: ModelFile, found: fit.Fi
     if exact and found.gpu:  # serial = batched = continued holds on the processor only
         alone = fit.fit(model, fit.budget(hardware, use_gpu=False))
         found, exact = (alone, True) if alone.fits else (found, False)
-    slots = EMBEDDING_SLOTS if model.kind == "embedding" else settings.slots or found.slots
+    slots = found.slots if model.kind == "embedding" else settings.slots or found.slots
     return ModelSpec(
         model=model.id,
         path=file.path,

@@ -115,7 +115,7 @@ class Embedder:
         for work in self._works:
             for ids in work.inputs[len(work.vectors) :]:
                 tokens += len(ids)
-                if packed and (tokens > min(self._chunk_tokens, options.batch_tokens) or len(packed) >= options.slots):
+                if packed and (tokens > min(self._chunk_tokens, options.batch_tokens) or len(packed) >= options.inputs):
                     return packed
                 packed.append((work, ids))
         return packed

@@ -164,7 +164,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOptions:
-    """How a context is made; `context_tokens` is per sequence; `unified`: one memory for all of them, not one for each."""
+    """How a context is made; `context_tokens` is per sequence; `unified`: one memory for all of them, not one for each.
+
+    An embedder's step takes up to `inputs` sequences.
+    """
 
     slots: int
     context_tokens: int
@@ -173,6 +176,7 @@ class ContextOptions:
     exact: bool
     embedding: bool
     unified: bool = False
+    inputs: int = 0
 
 
 class Context:
@@ -280,14 +284,14 @@ def _device(name: str) -> int:
 
 def _context_params(options: ContextOptions) -> Any:
     params = c.llama_context_default_params()
-    params.n_ctx = options.context_tokens * options.slots
-    params.n_seq_max = options.slots
+    params.n_ctx = options.batch_tokens if options.embedding else options.context_tokens * options.slots
+    params.n_seq_max = options.inputs if options.embedding else options.slots
     params.n_outputs_max = options.batch_tokens if options.embedding else options.slots  # 0 would reserve logits for all
     params.n_outputs_max_per_seq = 0 if options.embedding else 1
     params.n_batch = options.batch_tokens
     params.n_ubatch = min(options.batch_tokens, 512) if not options.embedding else options.batch_tokens
     params.n_threads = params.n_threads_batch = options.threads
-    params.kv_unified = options.unified
+    params.kv_unified = options.unified or options.embedding  # an embedder's inputs share what one step needs
     params.embeddings = options.embedding
     if options.exact:
         params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED

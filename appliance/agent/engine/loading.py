@@ -12,6 +12,7 @@ from appliance.agent.engine.threads import usable_threads
 MAGIC = b"GGUF"
 DEFAULT_SLOTS = 8
 BATCH_TOKENS = 512
+EMBEDDING_INPUTS = 64  # in one step, of all jobs together, as far as they fit the batch
 MAX_SLOTS = 256  # llama.cpp's LLAMA_MAX_SEQ in 0c1e57098
 MAX_CELLS = 64 * 1024 * 1024  # tokens of all contexts; llama.cpp takes 40 bytes a cell before it asks for the real memory
 
@@ -91,6 +92,7 @@ def context_options(wanted: Load, model: Model) -> ContextOptions:
         exact=wanted.exact,
         embedding=embedding,
         unified=False,
+        inputs=EMBEDDING_INPUTS if embedding else 0,
     )
 
 

@@ -107,6 +107,8 @@ class Web:
     @contextmanager
     def open(self, model: Model, file: File, start: int) -> Iterator[Bytes]:
         """The file's bytes; a server that does not know ranges sends it from the beginning."""
+        if "{repo}" in self.address and not model.repo:
+            raise NotThere("no hub has it: it is made by a recipe")
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         timeout = httpx.Timeout(self.stall_s, connect=CONNECT_S)
         try:

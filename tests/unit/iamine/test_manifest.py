@@ -71,6 +71,16 @@ def test_only_an_embedder_has_no_tier() -> None:
     assert parse(ENTRY.replace('tier = "small"', 'kind = "embedding"')).model[0].tier is None
 
 
+def test_an_embedder_may_be_made_by_a_recipe_that_no_hub_has() -> None:
+    made = ENTRY.replace('repo = "who/m"\n', "").replace(f'revision = "{REVISION}"\n', "")
+    assert not parse(made.replace('tier = "small"', 'kind = "embedding"')).model[0].repo
+    with pytest.raises(ManifestError, match="revision"):
+        parse(made)
+    unpinned = ENTRY.replace(REVISION, "").replace('tier = "small"', 'kind = "embedding"')
+    with pytest.raises(ManifestError, match="revision"):
+        parse(unpinned)
+
+
 def test_a_model_needs_a_file() -> None:
     with pytest.raises(ManifestError, match="no file"):
         parse(ENTRY[: ENTRY.index("[[model.file]]")] + "file = []\n")
@@ -86,8 +96,9 @@ def test_ids_and_hashes_are_unique() -> None:
 
 def test_the_bundled_manifest_has_every_tier_and_no_host() -> None:
     manifest = load()
-    assert {model.tier for model in manifest.model} == set(TIERS)
-    assert all("://" not in model.repo and model.repo.count("/") == 1 for model in manifest.model if not model.bundled)
+    assert {model.tier for model in manifest.model} == {*TIERS, None}
+    from_hubs = [model for model in manifest.model if not model.bundled and model.kind != "embedding"]
+    assert all("://" not in model.repo and model.repo.count("/") == 1 for model in from_hubs)
 
 
 def test_the_bundled_model_is_the_file_that_ships() -> None:
@@ -104,7 +115,7 @@ SIZES: dict[Tier, tuple[float, float]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("model", load().model, ids=lambda model: model.id)
+@pytest.mark.parametrize("model", [each for each in load().model if each.kind == "chat"], ids=lambda model: model.id)
 def test_every_model_has_the_tier_of_its_size_and_names_what_reads_it(model: Model) -> None:
     assert model.tier is not None
     least, most = SIZES[model.tier]

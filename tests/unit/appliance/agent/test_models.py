@@ -8,6 +8,7 @@ from appliance.agent.config import ListedModel
 from appliance.agent.models import CHUNK_BYTES, Catalog, HashCache, bundled_folder, scan, sha256_of
 from iamine.ids import ModelId
 from iamine.manifest import File, Manifest, Model, load
+from mote.embedder.gguf import pieces
 
 GGUF = b"GGUF" + b"x" * 96
 
@@ -58,6 +59,13 @@ def test_an_unknown_file_is_a_model_called_after_its_stem(tmp_path: Path) -> Non
     (found,) = look(tmp_path, manifest()).files
     assert (found.model.id, found.known, found.model.tool_format, found.model.tier) == ("mine", False, "", "micro")
     assert found.model.file_sha256 == hashlib.sha256(GGUF).hexdigest()
+
+
+def test_an_encoder_that_nobody_knows_is_no_model_that_chats(tmp_path: Path) -> None:
+    content = b"".join(pieces({"general.architecture": "bert", "bert.context_length": 512}, {}))
+    put(tmp_path, "encoder.gguf", content)
+    (found,) = look(tmp_path, manifest()).files
+    assert (found.model.kind, found.model.tier, found.model.context) == ("embedding", None, 512)
 
 
 def test_an_unknown_file_never_takes_the_name_of_a_known_model(tmp_path: Path) -> None:

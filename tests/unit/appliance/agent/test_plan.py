@@ -1,11 +1,13 @@
 """What is to be loaded, and why."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fakes.machines import card, made
 
 from appliance.agent.config import ListedModel, Settings
+from appliance.agent.fit import EMBEDDING_SLOTS
 from appliance.agent.machine import Device, Hardware
 from appliance.agent.plan import ALL_LAYERS, how, plan
 from appliance.agent.types import ModelFile
@@ -44,7 +46,7 @@ SMALL, LARGE, EMBEDDER = file("small", parameters=10), file("large", bundled=Tru
 
 def test_the_best_at_hand_is_loaded_with_slots_context_and_threads() -> None:
     found = plan(settings(), machine(), [SMALL, LARGE, EMBEDDER])
-    (spec,) = found.specs
+    spec = found.specs[0]
     assert (spec.model, spec.slots, spec.context_tokens, spec.threads) == ("large", 8, 8192, 3)
     assert (spec.gpu_layers, spec.max_tps, spec.exact) == (0, None, True)
     assert found.reasons[0].startswith("large: needs")
@@ -81,7 +83,7 @@ def test_listed_models_are_all_loaded_and_an_embedder_comes_beside_the_best() ->
     assert [spec.model for spec in both.specs] == ["small", "large"]
     beside = plan(settings(models=listed(EMBEDDER)), machine(), [SMALL, LARGE, EMBEDDER])
     assert [(spec.model, spec.kind) for spec in beside.specs] == [("emb", "embedding"), ("large", "chat")]
-    assert beside.specs[0].slots == 1
+    assert beside.specs[0].slots == EMBEDDING_SLOTS
 
 
 def test_of_the_listed_models_only_the_one_asked_for_chats() -> None:
@@ -164,3 +166,36 @@ def test_settings_that_change_the_speed_are_told_apart() -> None:
     assert ways[0] == "processor, 3 threads"
     assert len(set(ways)) == 4
     assert how(settings(gpu=False), with_card) == ways[0]
+
+
+def test_an_embedder_at_hand_is_loaded_beside_the_model_that_chats() -> None:
+    found = plan(settings(), machine(), [SMALL, LARGE, EMBEDDER])
+    assert [(spec.model, spec.slots, spec.context_tokens) for spec in found.specs][1:] == [("emb", 4, 8192)]
+    assert "emb: beside it, for embeddings; needs" in found.reasons[1]
+    unknown = replace(EMBEDDER, known=False)
+    assert [spec.model for spec in plan(settings(), machine(), [LARGE, unknown]).specs] == ["large"]
+    bad = {EMBEDDER.model.file_sha256: Verdict(model="emb", file_sha256=EMBEDDER.model.file_sha256, at=0, failure="it died")}
+    assert [spec.model for spec in plan(settings(), machine(), [LARGE, EMBEDDER], bad).specs] == ["large"]
+
+
+def test_an_embedder_never_costs_the_better_model() -> None:
+    small, large = file("small", parameters=10), file("large", size=13 * GB // 10, parameters=10**9)
+    for free in range(GB, 6 * GB, GB // 50):
+        alone = plan(settings(), machine(free), [small, large])
+        beside = plan(settings(), machine(free), [small, large, EMBEDDER])
+        assert [spec.model for spec in beside.specs if spec.kind == "chat"] == [spec.model for spec in alone.specs]
+    plans = (plan(settings(), machine(free), [small, large, EMBEDDER]) for free in range(GB, 6 * GB, GB // 50))
+    tight = next(found for found in plans if "large" in [spec.model for spec in found.specs])
+    assert tight.reasons[1].startswith("emb: left out; it needs ") and "beside it large would not fit" in tight.reasons[1]
+
+
+def test_beside_a_full_card_the_embedder_goes_to_the_processor() -> None:
+    most = next(free for free in range(GB, 4 * GB, GB // 100) if plan(settings(gpu=True), full_card(free), [SMALL]).specs)
+    chat, embedder = plan(settings(), full_card(most), [SMALL, EMBEDDER]).specs
+    assert (chat.model, chat.gpu_layers, embedder.gpu_layers) == ("small", ALL_LAYERS, 0)
+    shared = machine(4 * GB, card("iGPU", 8 * GB, 8 * GB, shared=True))
+    assert [spec.gpu_layers for spec in plan(settings(), shared, [SMALL, EMBEDDER]).specs] == [ALL_LAYERS, ALL_LAYERS]
+
+
+def full_card(free: int) -> Hardware:
+    return machine(8 * GB, card("A", 4 * GB, free))
