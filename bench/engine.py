@@ -111,7 +111,7 @@ def prefixed(path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]
     for exact, busy in itertools.product((False, True), (False, True)):
         setting = Setting(slots=8, context_tokens=CONTEXT, threads=options.threads, exact=exact)
         engine = Ours(path, setting, name="engine")
-        shared = prompts(1, 7, repeats=4)[0]
+        shared = prompts(1, 7, repeats=9)[0]
         first = engine.run(Asked(prompts=(shared + "one",), tokens=1, at_once=1))
         texts = tuple(shared + word for word in ("two", "three", "four", "five", "six", "seven", "eight", "nine"))
         others = engine.run(Asked(prompts=texts, tokens=1, at_once=8 if busy else 1))

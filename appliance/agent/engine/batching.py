@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 LEAST_CHUNK_TOKENS = 1
+LEAST_SHARED_TOKENS = 32  # fewer are read again: the copy is of a whole slot's memory
 AIM = 0.5  # of the longest allowed step: a chunk sized for half of it stays under it on a busy machine
 
 
@@ -84,14 +85,30 @@ def choose_slot(idle: Sequence[Idle], ids: Sequence[int]) -> Chosen:
     """
 
     def worth(candidate: Idle) -> tuple[float, int]:
-        common = _common(candidate.ids, ids)
-        return common - (len(candidate.ids) - common) / 2, -candidate.used
+        same = common(candidate.ids, ids)
+        return same - (len(candidate.ids) - same) / 2, -candidate.used
 
     best = max(idle, key=worth)
-    return Chosen(slot=best.slot, common=min(_common(best.ids, ids), len(ids) - 1))
+    return Chosen(slot=best.slot, common=min(common(best.ids, ids), len(ids) - 1))
 
 
-def _common(held: Sequence[int], ids: Sequence[int]) -> int:
+def best_donor(places: Sequence[Sequence[int]], ids: Sequence[int], *, slot: int, held: int) -> Chosen | None:
+    """The place whose memory is worth a copy into `slot`, which holds the first `held` ids already; None when none is.
+
+    The last id is left to be computed here, too.
+    """
+    found = [Chosen(slot=n, common=min(common(place, ids), len(ids) - 1)) for n, place in enumerate(places) if n != slot]
+    best = max(found, key=lambda each: each.common, default=None)
+    return best if best is not None and best.common >= held + LEAST_SHARED_TOKENS else None
+
+
+def common(held: Sequence[int], ids: Sequence[int]) -> int:
     """Length of the common prefix."""
-    limit = min(len(held), len(ids))
-    return next((n for n in range(limit) if held[n] != ids[n]), limit)
+    low, high = 0, min(len(held), len(ids))
+    while low < high:  # halves are compared as a whole, which is quick
+        middle = (low + high + 1) // 2
+        if list(held[low:middle]) == list(ids[low:middle]):
+            low = middle
+        else:
+            high = middle - 1
+    return low

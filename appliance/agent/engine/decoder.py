@@ -11,14 +11,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from appliance.agent.engine.batching import Idle, Take, Want, choose_slot, next_chunk, plan_step
+from appliance.agent.engine.batching import LEAST_SHARED_TOKENS, Take, Want, common, next_chunk, plan_step
 from appliance.agent.engine.draw import NOTHING_ALLOWED, Logits, adjusted, draw, is_plain_greedy
 from appliance.agent.engine.inbox import Inbox, Key, Ready
 from appliance.agent.engine.llama import Context, Vocabulary
 from appliance.agent.engine.logprobs import token_logprob
 from appliance.agent.engine.oracle import Accepted, OracleReady, Oracles, Rejected
+from appliance.agent.engine.places import Places
 from appliance.agent.engine.protocol import FromEngine
-from appliance.agent.engine.running import Asked, Limits, Running, Slot, key_of, no_slot
+from appliance.agent.engine.running import Asked, Limits, Running, key_of, no_slot
 from appliance.agent.engine.sequence import Prepared, Sequence
 from iamine.wire.messages import Cancel, Failed, Finished, Progress, SequenceStep, Started, Step
 
@@ -50,11 +51,10 @@ class Decoder:
         self._inbox = inbox
         self._oracles = oracles
         self._put = put
-        self._slots = [Slot() for _ in range(context.options.slots)]
+        self._slots = Places(context, context.options.slots)
         self._running: dict[int, Running] = {}
         self._waiting: deque[Prepared] = deque()
         self._chunk_tokens = limits.first_chunk_tokens
-        self._clock = 0
         self._lost_steps = 0
         self._told_waiting = 0.0
         self._steps: list[SequenceStep] = []
@@ -119,47 +119,61 @@ class Decoder:
     def _start(self, prepared: Prepared) -> None:
         sequence = Sequence.begin(prepared, self._vocabulary, self._context.options.context_tokens)
         job, ids = prepared.job, sequence.pending(0)
-        idle = [Idle(slot=n, ids=s.ids, used=s.used) for n, s in enumerate(self._slots) if n not in self._running]
-        ended = sequence.ended()
-        chosen = choose_slot(idle, ids)
-        common = 0 if ended else self._keep(chosen.slot, chosen.common)
+        if ended := sequence.ended():
+            self._tell_started(prepared, 0)
+            self._put(ended)
+            return
+        chosen = self._slots.begin(ids, self._running)
+        running = Running(sequence=sequence, slot=chosen.slot, held=chosen.common, told=time.monotonic())
+        self._follow(running, ids)
+        self._tell_started(prepared, max(running.held, running.shared))
+        if job.sampling.grammar is not None:
+            running.oracle, running.oracle_ready = self._oracles.open(job.sampling.grammar, job.prefix), False
+        self._running[chosen.slot] = running
+
+    def _tell_started(self, prepared: Prepared, cached: int) -> None:
+        job = prepared.job
         self._put(
             Started(
                 job=job.job,
                 epoch=job.epoch,
                 prompt_tokens=len(prepared.prompt),
-                cached_tokens=min(common, len(prepared.prompt)),
+                cached_tokens=min(cached, len(prepared.prompt)),
                 prompt_sha256=prepared.prompt_sha256,
                 reasoning=prepared.reasoning,
                 marks=tuple(prepared.marks.values()),
             )
         )
-        if ended:
-            self._put(ended)
-            return
-        running = Running(sequence=sequence, slot=chosen.slot, held=common, told=time.monotonic())
-        if job.sampling.grammar is not None:
-            running.oracle, running.oracle_ready = self._oracles.open(job.sampling.grammar, job.prefix), False
-        self._running[chosen.slot] = running
 
-    def _keep(self, slot: int, common: int) -> int:
-        """Cuts the slot's memory down to its first `common` ids; returns how many are left."""
-        left = common if self._context.forget(slot, common) else 0
-        del self._slots[slot].ids[left:]
-        return left
+    def _follow(self, running: Running, ids: list[int]) -> None:
+        """If another one is reading a prompt that begins like this one, this one waits and takes it over."""
+        for leader in self._running.values():
+            same = 0 if leader.decoding else min(common(leader.sequence.pending(0), ids), len(ids) - 1)
+            if same >= max(running.held, running.shared) + LEAST_SHARED_TOKENS:
+                running.leader, running.shared = leader, same
+
+    def _follows(self, running: Running) -> bool:
+        """Whether it must wait for its leader; once the leader has read what they share, that is copied."""
+        leader = running.leader
+        if leader is None:
+            return False
+        if self._running.get(leader.slot) is leader and leader.held < running.shared:
+            return True
+        running.leader = None
+        running.held = self._slots.adopt(running.slot, running.sequence.pending(0), running.held)
+        return False
 
     def _release(self, running: Running) -> None:
         """The slot is free; its memory stays for a later job with the same beginning."""
         del self._running[running.slot]
-        self._clock += 1
-        self._slots[running.slot].used = self._clock
+        self._slots.free(running.slot)
         if running.oracle is not None:
             running.oracle.close()
 
     # ---- one step
 
     def _want(self, running: Running, now: float) -> Want | None:
-        if running.asked or running.due > now or (running.decoding and not running.oracle_ready):
+        if running.asked or running.due > now or (running.decoding and not running.oracle_ready) or self._follows(running):
             return None
         return Want(slot=running.slot, pending=running.sequence.ids - running.held, decoding=running.decoding)
 
@@ -192,7 +206,7 @@ class Decoder:
             ids = running.sequence.pending(running.held)[: take.count]
             at = self._context.fill(at, take.slot, running.held, ids, last_wanted=take.complete)
             running.held += take.count
-            self._slots[take.slot].ids.extend(ids)
+            self._slots.extend(take.slot, ids)
             prompt_tokens += 0 if running.decoding else take.count
         return at, prompt_tokens
 
@@ -200,8 +214,7 @@ class Decoder:
         """Fails the sequences of a step that llama.cpp refused; raises ContextLost when it goes on like this."""
         for take in takes:
             running = self._running[take.slot]
-            self._context.forget(take.slot, 0)
-            self._slots[take.slot].ids.clear()
+            self._slots.lose(take.slot)
             self._fail(running, "engine_lost", f"llama.cpp could not run the step (code {code})", retryable=True)
         self._lost_steps += 1
         if self._lost_steps >= MAX_LOST_STEPS:

@@ -252,6 +252,12 @@ class Context:
         c.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         return False
 
+    def copy(self, source: int, target: int) -> None:
+        """The target's memory becomes the source's, by the next decode at the latest."""
+        if self._memory is not None:
+            c.llama_memory_seq_rm(self._memory, target, -1, -1)
+            c.llama_memory_seq_cp(self._memory, source, target, -1, -1)  # parts cannot be copied between sequences
+
     def clear(self) -> None:
         """Drops everything."""
         if self._memory is not None:

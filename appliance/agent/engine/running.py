@@ -1,6 +1,6 @@
 """The decode loop's nouns: its limits, a slot, and a sequence that runs in one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from appliance.agent.engine.draw import Logits
 from appliance.agent.engine.inbox import Key
@@ -34,7 +34,10 @@ class Asked:
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """A sequence in its slot; `held` ids of it are in the context. `due`: not before (monotonic seconds)."""
+    """A sequence in its slot; `held` ids of it are in the context. `due`: not before (monotonic seconds).
+
+    `leader` is reading a prompt that begins with the same `shared` ids: they are copied from it when it has them.
+    """
 
     sequence: Sequence
     slot: int
@@ -45,18 +48,12 @@ class Running:
     oracle: Oracle | None = None
     oracle_ready: bool = True
     asked: Asked | None = None
+    leader: "Running | None" = None
+    shared: int = 0
 
     @property
     def job(self) -> Job:
         return self.sequence.job
-
-
-@dataclass(slots=True)
-class Slot:
-    """A sequence number of the context: the ids in its memory and when it was last given up."""
-
-    ids: list[int] = field(default_factory=list)
-    used: int = 0
 
 
 def key_of(job: Job | Cancel) -> Key:

@@ -3,7 +3,10 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
+
+from iamine.wire.messages import Cancel
 
 TOKENS = 40
 WORDS = ["blue", "horse", "river", "Count", "from", "1", "to", "20", "What", "is", "weather", "in", "Paris", "Repeat", "me"]
@@ -57,6 +60,34 @@ def test_reused_memory_changes_no_token(start: Any, mote: Any) -> None:
     assert sum(a.started.cached_tokens for a in warm) > 0
     for text, answer in list(zip(texts, warm, strict=True))[::6]:
         assert start(mote).answer(text, **options).ids == answer.ids
+
+
+def test_a_beginning_read_for_one_answer_serves_the_others_and_changes_no_token(start: Any, mote: Any) -> None:
+    begin = " ".join(prompts(1)[0].split() * 4)[:300]
+    texts = [f"{begin} {word}" for word in WORDS[:8]]
+    alone = [start(mote).answer(text, **SAMPLED, seed=3).ids for text in texts[:3]]
+    client = start(mote)
+    together = client.answers([client.job(text, **SAMPLED, seed=3) for text in texts])
+    assert [a.ids for a in together[:3]] == alone
+    read = [a.started.prompt_tokens - a.started.cached_tokens for a in together]
+    assert read[0] == together[0].started.prompt_tokens
+    assert all(count < 20 for count in read[1:])
+    assert all(a.end.tokens == TOKENS for a in together)
+
+
+def test_who_waits_for_a_beginning_goes_on_when_its_reader_is_cancelled(start: Any, mote: Any) -> None:
+    client = start(msgspec.structs.replace(mote, max_step_s=0.001))
+    begin = " ".join(WORDS * 14)
+    first, second = client.job(begin + " one"), client.job(begin + " two", **GREEDY)
+    client.send(first)
+    client.send(second)
+    client.send(Cancel(job=first.job, epoch=first.epoch))
+    whole = start(mote).answer(begin + " two", **GREEDY)
+    ids: list[int] = []
+    while len(ids) < TOKENS:
+        frame = client.receive()
+        ids += [i for s in getattr(frame, "sequences", ()) if s.job == second.job for i in s.ids]
+    assert ids == whole.ids
 
 
 def test_a_prefix_with_the_end_in_it_or_unknown_ids_is_refused(shared: Any) -> None:

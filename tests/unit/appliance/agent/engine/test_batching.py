@@ -10,6 +10,7 @@ from appliance.agent.engine.batching import (
     Take,
     Want,
     choose_slot,
+    common,
     first_chunk,
     next_chunk,
     plan_step,
@@ -92,3 +93,10 @@ def test_a_long_memory_is_not_given_up_for_a_few_shared_ids() -> None:
 def test_among_equals_the_slot_unused_for_longest_is_taken() -> None:
     idle = [Idle(slot=0, ids=[7], used=4), Idle(slot=1, ids=[8], used=2), Idle(slot=2, ids=[9], used=3)]
     assert choose_slot(idle, [1, 2, 3]).slot == 1
+
+
+@given(st.lists(st.integers(0, 1), max_size=40), st.lists(st.integers(0, 1), max_size=40))
+def test_the_common_prefix_is_as_long_as_it_can_be(one: list[int], other: list[int]) -> None:
+    length = common(one, other)
+    assert one[:length] == other[:length]
+    assert length == min(len(one), len(other)) or one[length] != other[length]
