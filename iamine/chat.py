@@ -69,7 +69,10 @@ def pool_status(args: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str
 
 def show_status(out: Terminal, status: dict[str, Any], models: list[dict[str, Any]]) -> None:
     """The pool's status for people."""
-    out.table(("pool", ""), [(name, value) for name, value in flat(status) if name != "models"])
+    out.table(("pool", ""), [(name, value) for name, value in flat(status) if name not in ("models", "lacks")])
+    lacks = status.get("lacks")
+    for one in lacks if isinstance(lacks, list) else []:
+        out.line(lack_line(one) if isinstance(one, dict) else str(one), "yellow")
     out.table(("model", "kind", "context", "workers"), [model_row(model) for model in models])
 
 
@@ -193,6 +196,13 @@ def flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]
             yield from flat(inner, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", inner
+
+
+def lack_line(lack: dict[str, Any]) -> str:
+    """What the pool lacks of a model or a tier, in words."""
+    what = lack.get("model") or f"a model of the tier {lack.get('tier', '?')}"
+    waits = f", {lack['waiting']} wait" if lack.get("waiting") else ""
+    return f"lacks {what}: {lack.get('lack_tps', '?')} virtual tokens/s{waits}"
 
 
 def model_row(model: dict[str, Any]) -> tuple[object, ...]:

@@ -36,7 +36,9 @@ from pool.dispatch.told import Told
 from pool.errors import PoolError
 from pool.hub import Hub
 from pool.hub.catalogue import Catalogue
+from pool.routing.demand import Demand
 from pool.routing.scheduler import Scheduler
+from pool.routing.tiers import Tiers
 from pool.store.embedded import EmbeddedPostgres
 from pool.store.owner import ensure_owner
 from pool.store.store import Store, open_store
@@ -72,7 +74,7 @@ class Pool:
         async with contextlib.AsyncExitStack() as stack:
             store = await self._open_store(stack)
             await store.jobs.lose_running()
-            scheduler = Scheduler(max_queue=self._config.max_queue)
+            scheduler = Scheduler(max_queue=self._config.max_queue, demand=(demand := Demand()))
             fairness = Fairness(
                 fleet=scheduler.fleet,
                 counters=scheduler.counters,
@@ -81,7 +83,7 @@ class Pool:
             )
             await fairness.begin()
             stack.push_async_callback(fairness.keep)
-            hub, claims = await self._open_hub(store, scheduler, fairness)
+            hub, claims = await self._open_hub(store, scheduler, fairness, demand)
             stack.callback(hub.close)
             keeper = Keeper(hub=hub, journals=store.journals, keeping=self._keeping())
             await keeper.expect()
@@ -152,8 +154,11 @@ class Pool:
         log.info("what nobody here can serve soon is asked of %s: prompts leave this pool then", config.url)
         return await stack.enter_async_context(provider)
 
-    async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness) -> tuple[Hub, Claims]:
+    async def _open_hub(self, store: Store, scheduler: Scheduler, fairness: Fairness, demand: Demand) -> tuple[Hub, Claims]:
         catalogue = Catalogue(remembered=await store.models.recent(), created=int(time.time()), now=time.monotonic())
+
+        tiers = Tiers(manifest.load(), self._config.model_tiers)
+        demand.tier_of = lambda model: tiers.named(model) if (card := catalogue.card(model)) is None else tiers.of(card)
 
         async def greeted(worker: WorkerId, hello: Hello) -> None:
             await _remember(store, fairness, catalogue, worker, hello, hub.agent_of(worker))

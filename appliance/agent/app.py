@@ -12,13 +12,15 @@ from random import SystemRandom
 
 from msgspec import structs
 
-from appliance.agent import fetching, probe, verdict
+from appliance.agent import probe, verdict
 from appliance.agent.anew import Anew
+from appliance.agent.assignment import Assignment
 from appliance.agent.config import Settings, worker_endpoint
 from appliance.agent.control import Ask, State, listen
+from appliance.agent.course import Course
 from appliance.agent.duty import Duty
 from appliance.agent.errors import ConfigError, EngineFailed
-from appliance.agent.fetch import PlainProgress, Shelf
+from appliance.agent.fetch import Shelf
 from appliance.agent.finding import Home, home
 from appliance.agent.fit import gigabytes
 from appliance.agent.link import Endpoint, Link, Refused
@@ -138,7 +140,8 @@ class Parts:
     worker: Worker
     runner: Runner
     link: Link
-    upgrade: Upgrade | None
+    upgrade: Upgrade
+    assignment: Assignment
     duty: Duty
     anew: Anew
 
@@ -150,6 +153,7 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         say=screen.say,
         clock=time.monotonic,
         renew=lambda news: renewed(news, settings.data_dir),
+        lacks=lambda demand: assignment.heard(demand),
     )
     runner = engines(settings, worker, lambda spec, words, often: anew.died(spec, words, often))
     endpoint = Endpoint(
@@ -171,7 +175,16 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         say=screen.say,
         used=lambda spec: Shelf(folder=spec.path.parent.parent).used(spec.file_sha256),
     )
-    upgrade = upgrading(settings, prepared, settling, screen, lambda: duty.resting)
+    course = Course(
+        settings=settings,
+        machine=lambda: anew.allowed,
+        settling=settling,
+        screen=screen,
+        scan=lambda: at_hand(settings, screen),
+        resting=lambda: duty.resting,
+    )
+    upgrade = course.upgrade()
+    assignment = course.assignment(worker, upgrade)
     duty = Duty(
         folder=settings.data_dir,
         schedule=settings.schedule,
@@ -191,7 +204,7 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         busy=lambda: runner.running > 0,
         leave=leave,
     )
-    return Parts(worker=worker, runner=runner, link=link, upgrade=upgrade, duty=duty, anew=anew)
+    return Parts(worker=worker, runner=runner, link=link, upgrade=upgrade, assignment=assignment, duty=duty, anew=anew)
 
 
 async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: Path, told: Notify) -> int:
@@ -239,7 +252,7 @@ def engines(settings: Settings, worker: Worker, on_crash: Callable[[ModelSpec, s
 
 
 def settle_on(
-    machine: Hardware, settings: Settings, settling: Settling, upgrade: Upgrade | None, worker: Worker, screen: Screen
+    machine: Hardware, settings: Settings, settling: Settling, upgrade: Upgrade, worker: Worker, screen: Screen
 ) -> None:
     """What is to be loaded on a machine that is another than it was; where nothing fits it, what was loaded before."""
     settling.book = verdicts(settings, machine, screen.say)
@@ -249,9 +262,7 @@ def settle_on(
     if chosen.problem:
         screen.say(f"{chosen.problem}; {chosen.hint}")
         return
-    settling.serving = chosen.specs
-    if upgrade is not None:
-        upgrade.loaded = chosen.specs
+    settling.serving = upgrade.loaded = chosen.specs
     screen.board.about(describe(machine))
     screen.board.chosen(chosen.reasons)
     for reason in chosen.reasons:
@@ -291,52 +302,19 @@ def renewed(news: ManifestUpdate, data_dir: Path) -> str:
     return f"the pool sent a newer list of models ({taken.serial}); it counts from the next start on"
 
 
-async def take_up(settling: Settling, upgrade: Upgrade | None, anew: Anew) -> None:
+async def take_up(settling: Settling, upgrade: Upgrade, anew: Anew) -> None:
     """Load what serves, or what the measure leaves of it. Raises AgentError when nothing loads."""
     await anew.prepare()
-    if upgrade is not None:
-        settling.serving = upgrade.loaded
+    settling.serving = upgrade.loaded
     await settling.settle()
-    if upgrade is not None:
-        upgrade.loaded = settling.serving
-
-
-def upgrading(
-    settings: Settings, prepared: Prepared, settling: Settling, screen: Screen, resting: Callable[[], bool]
-) -> Upgrade | None:
-    """What fetches better models and moves to them while the worker serves; None where the settings do not want it."""
-    places = fetching.sources(settings.fetch)
-    if not settings.fetch.auto or settings.model or not places:
-        return None
-    shelf = Shelf(folder=settings.models_dir)
-    manifest, here = release.current(settings.data_dir, release.today()), [spec.model for spec in prepared.plan.specs]
-    against = [sha for sha, known in prepared.book.known.items() if not known.good]
-    wanted = fetching.wanted(manifest, "", prepared.machine, here, settings, against)
-    keep = [spec.file_sha256 for spec in prepared.plan.specs]
-    progress = PlainProgress(screen.say, time.monotonic, screen.progress_every_s, screen.board.fetching)
-
-    def choose(catalog: Catalog) -> Plan:
-        settling.files = catalog.files
-        return settling.choose(catalog.files)
-
-    return Upgrade(
-        engines=settling,
-        loaded=prepared.plan.specs,
-        fetch=lambda stopped: fetching.run(wanted, places, shelf, progress, stopped=stopped, keep=keep),
-        scan=lambda: at_hand(settings, screen),
-        choose=choose,
-        say=screen.say,
-        resting=resting,
-        chosen=screen.board.chosen,
-        failed=screen.board.failed,
-    )
+    upgrade.loaded = settling.serving
 
 
 async def _serve(parts: Parts, on_duty: "asyncio.Task[None]", screen: Screen, stop: asyncio.Event) -> int:
     """Serve until told to stop or refused; the exit code."""
     worker, link = parts.worker, parts.link
-    beside = [asyncio.create_task(parts.upgrade.run())] if parts.upgrade else []
-    beside += [asyncio.create_task(each) for each in (_show(worker, screen), _tick(worker), parts.anew.watch())]
+    works = parts.upgrade.run(), parts.assignment.run(), _show(worker, screen), _tick(worker), parts.anew.watch()
+    beside = [asyncio.create_task(each) for each in works]
     linked = asyncio.create_task(link.run())
     try:
         if not await _first(stop, on_duty, linked):

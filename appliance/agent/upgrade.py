@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -54,6 +54,7 @@ class Upgrade:
     chosen: Callable[[Sequence[str]], None] = lambda reasons: None
     failed: Callable[[AgentError], None] = lambda error: None
     _stop: bool = False
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
         """Until everything is here, or something goes wrong: that is told, and what serves goes on serving."""
@@ -75,15 +76,19 @@ class Upgrade:
         planned = self.choose(catalog)
         if not self._changes(planned):
             self.say(f"{model.id} has landed; what serves stays" + (f": {planned.problem}" if planned.problem else ""))
-        while self._changes(planned) and await self._change(planned):
+        while self._changes(planned) and await self.change(planned):
             planned = self.choose(catalog)  # what was measured of it may speak against it
 
     def _changes(self, planned: Plan) -> bool:
         here = {spec.file_sha256 for spec in self.loaded}
         return not planned.problem and not {spec.file_sha256 for spec in planned.specs} <= here
 
-    async def _change(self, planned: Plan) -> bool:
+    async def change(self, planned: Plan) -> bool:
         """Whether the plan's models serve now; else those before do. Raises AgentError when neither load."""
+        async with self._turn:
+            return await self._change(planned)
+
+    async def _change(self, planned: Plan) -> bool:
         while self.engines.running or self.resting():  # noqa: ASYNC110 - the engines tell nobody else when they are idle
             await asyncio.sleep(LOOK_S)
         before, self.loaded = self.loaded, planned.specs

@@ -7,6 +7,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from sanic.response import raw
 
 from pool.api.auth import account_of
+from pool.api.demand import lacking
 from pool.api.desk import Desk
 from pool.api.models import ordered
 from pool.openai.objects import to_json
@@ -50,6 +51,7 @@ def _status(desk: Desk, now_s: float) -> dict[str, object]:
         "resting": desk.hub.resting,
         "running": desk.hub.running,
         "queued": desk.hub.queued,
+        "lacks": lacking(desk.hub.demand()),
         "models": [{"id": card.model, "kind": card.kind, "workers": card.workers} for card in ordered(desk.hub)],
     }
 

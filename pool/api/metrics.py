@@ -98,8 +98,20 @@ class Metrics(Collector):
         offered = sum(1 for card in hub.models() if card.workers)
         yield GaugeMetricFamily("iamine_models", "Models offered by at least one worker now.", value=offered)
         yield GaugeMetricFamily("iamine_loop_tasks", "Tasks of the event loop now.", value=_tasks())
+        yield from self._demand()
         for name, value in self._counters().items():
             yield CounterMetricFamily(f"iamine_hub_{name}", "Counted by the hub.", value=value)
+
+    def _demand(self) -> Iterable[Metric]:
+        """What is wanted, offered and lacking of each model, in virtual tokens a second; there are MOST_MODELS at most."""
+        figures, labels = self._hub.demand().models, ("model", "tier")
+        wanted = GaugeMetricFamily("iamine_demand_wanted_tps", "Work asked for of late.", labels=labels)
+        offered = GaugeMetricFamily("iamine_demand_offered_tps", "Work that the workers can give.", labels=labels)
+        lack = GaugeMetricFamily("iamine_demand_lack_tps", "Work that has been missing for a while.", labels=labels)
+        for one in figures:
+            for family, value in ((wanted, one.wanted_tps), (offered, one.offered_tps), (lack, one.lack_tps)):
+                family.add_metric([one.model, one.tier], value)
+        yield from (wanted, offered, lack)
 
 
 def _tasks() -> int:

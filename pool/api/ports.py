@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from sanic import Sanic
 
 from iamine.ids import AccountId
+from pool.routing.demand import Figures
 from pool.routing.types import ModelCard
 
 App = Sanic[Any, Any]
@@ -22,6 +23,9 @@ class HubView(Protocol):
     """The hub as /v1/models, /v1/status and /metrics show it."""
 
     def models(self) -> Sequence[ModelCard]: ...
+
+    def demand(self) -> Figures:
+        """What the pool lacks."""
 
     @property
     def workers(self) -> int:

@@ -279,6 +279,7 @@ class Course:
             job=JobId(f"{self._first.job}.p{self._jobs}"),
             model=card.model,
             work=self._work(opening),
+            wish=self.place.chosen.wish,
             sampling=self._order.sampling.but(max_tokens=left),
             deadline_s=max(self._order.deadline_s, begun_s),
         )

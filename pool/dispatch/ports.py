@@ -32,6 +32,9 @@ class Hub(Protocol):
     def wait_s(self, model: ModelId) -> float | None:
         """About how long one more job of the model would wait; None when nobody knows."""
 
+    def missed(self, model: ModelId) -> None:
+        """A model was asked for that the manifest knows and nobody here offers: workers are to hear of it."""
+
     def monotonic(self) -> float:
         """The clock that deadlines are told by, in seconds."""
 

@@ -1,7 +1,7 @@
 """From the name a client sends to the model that answers: a model's id, a tier, or one of OpenAI's names."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from iamine.ids import AccountId, ModelId
@@ -73,7 +73,7 @@ class Router:
             found = self._pick(request, cards, asked)
             if found is not None and found.card.workers:
                 reason = f"no worker offers {card.model} now"
-                return found.card, _chosen(found.tier, asked, reason, named=True)
+                return found.card, replace(_chosen(found.tier, asked, reason, named=True), missed=card.model)
         return card, _chosen(asked, asked, "asked by name", named=True)
 
     def move(
@@ -95,7 +95,8 @@ class Router:
         self._waits.joined(found.card.model)
         alive = any(card.model == stay.model and card.workers for card in cards)
         why = f"the wait for {stay.model} was long" if alive else f"no worker offers {stay.model} now"
-        return found.card, _chosen(found.tier, chosen.asked, why, named=chosen.named)
+        missed = chosen.missed or (stay.model if chosen.named else "")
+        return found.card, replace(_chosen(found.tier, chosen.asked, why, named=chosen.named), missed=missed)
 
     def heir(
         self, request: Request, cards: Sequence[ModelCard], chosen: Chosen, model: ModelId, *, tools: bool
@@ -142,6 +143,10 @@ class Router:
             return None
         self._waits.joined(found.card.model)
         return found.card
+
+    def is_known(self, model: ModelId) -> bool:
+        """Whether the manifest has it: then workers can come by it, though nobody here has yet."""
+        return self._routing.manifest.find(model) is not None
 
     def may_leave(self, request: Request, chosen: Chosen) -> bool:
         """Whether anything but the model itself may answer."""

@@ -18,6 +18,7 @@ from pool.dispatch.record import Background, Record
 from pool.dispatch.route import Pseudo, Request, Router, Routing
 from pool.dispatch.thinking import may_think
 from pool.dispatch.tooluse import tool_use
+from pool.errors import ModelNotFound
 from pool.openai.objects import answer_id
 from pool.openai.types import ChatRequest, Chosen, CompletionRequest, EmbeddingsRequest, Head
 from pool.routing.types import JobOrder, Start
@@ -90,6 +91,7 @@ class Dispatch:
     ) -> Answer:
         """Submit and record at once: where the record is waited for, workers are at it already."""
         card = place.card
+        orders = [replace(order, wish=place.chosen.wish) for order in orders]
         streams, record = self._open(asker, place, orders, kept)
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
@@ -161,7 +163,12 @@ class Dispatch:
     def _place(self, request: Request, account: AccountId, kept: Kept | None) -> Place:
         if kept is not None and kept.fixed is not None:
             return Place(card=kept.fixed.card, chosen=kept.fixed.chosen)
-        card, chosen = self._router.route(request, self._hub.models(), account, self._hub.monotonic())
+        try:
+            card, chosen = self._router.route(request, self._hub.models(), account, self._hub.monotonic())
+        except ModelNotFound:
+            if self._router.is_known(request.model):
+                self._hub.missed(request.model)
+            raise
         return Place(card=card, chosen=chosen)
 
     def _submit(self, orders: Sequence[JobOrder]) -> list[JobStream]:

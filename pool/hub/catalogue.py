@@ -92,6 +92,11 @@ class Catalogue:
         """The worker offers nothing any more."""
         self._change(self._offers.pop(worker, {}), {}, now)
 
+    def card(self, model: ModelId) -> ModelCard | None:
+        """What is known of a model, offered or not."""
+        entry = self._entries.get(model)
+        return entry.card if entry else None
+
     def cards(self, now: float) -> tuple[ModelCard, ...]:
         """Offered now or within REMEMBER_S, by name."""
         for model, entry in list(self._entries.items()):

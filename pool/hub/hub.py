@@ -11,7 +11,6 @@ from iamine.ids import JobId, ModelId, WorkerId
 from iamine.wire.codec import decode_from_worker
 from iamine.wire.errors import OutOfOrder, TooLarge, WireError
 from iamine.wire.messages import (
-    Cancel,
     Claim,
     Drain,
     Embedded,
@@ -23,9 +22,7 @@ from iamine.wire.messages import (
     ManifestUpdate,
     Models,
     Progress,
-    Resume,
     SequenceStep,
-    Standing,
     Started,
     Step,
 )
@@ -38,6 +35,7 @@ from pool.hub.roster import FATAL_S, Roster
 from pool.hub.stream import Stream
 from pool.hub.tally import Tally
 from pool.routing.adoptions import Expected
+from pool.routing.demand import Figures
 from pool.routing.effects import (
     COUNTS,
     Breach,
@@ -46,6 +44,7 @@ from pool.routing.effects import (
     Effect,
     Evict,
     Inform,
+    Lack,
     RefusalCode,
     Refuse,
     Send,
@@ -60,6 +59,7 @@ from pool.routing.types import Standing as JobStanding
 
 log = logging.getLogger("pool.hub")
 
+MAX_NAME_CHARACTERS = 256  # of a model that a worker names
 REFUSALS: dict[RefusalCode, type[PoolError]] = {
     "deadline": DeadlineExceeded,
     "answer_lost": AnswerLost,
@@ -151,6 +151,14 @@ class Hub:
         file, template = self._scheduler.file_of(job), self._scheduler.template_of(job)
         journal = self._journals.get(job)
         return JobStanding(file_sha256=file, template_sha256=template, prompt_sha256=journal.prompt_sha256 if journal else "")
+
+    def missed(self, model: ModelId) -> None:
+        """A model was asked for that nobody here offers: workers are to hear of it."""
+        self._scheduler.on_missed(model, self.monotonic())
+
+    def demand(self) -> Figures:
+        """What the pool lacks."""
+        return self._scheduler.figures
 
     def agent_of(self, worker: WorkerId) -> str:
         """Which program a welcomed worker runs, as it says."""
@@ -268,8 +276,11 @@ class Hub:
     def _told(self, link: Link, worker: WorkerId, message: Heartbeat | Models | Drain, now: float) -> None:
         """What a worker says about itself."""
         match message:
-            case Heartbeat(ready=ready, resting=resting):
+            case Heartbeat(ready=ready, resting=resting, moving_to=model, moving_tps=work_tps):
                 link.resting = resting
+                if model or link.moving:
+                    link.moving = bool(model)
+                    self._scheduler.on_moving(worker, ModelId(model[:MAX_NAME_CHARACTERS]) if model else None, work_tps, now)
                 self._perform(self._scheduler.on_heartbeat(worker, ready, now))
             case Models(models=models):
                 link.offer(models)
@@ -335,10 +346,8 @@ class Hub:
             match effect:
                 case Send():
                     self._send(effect)
-                case CancelAt(worker=worker, job=job, epoch=epoch):
-                    self._roster.tell(worker, Cancel(job=job, epoch=epoch))
-                case Continue(worker=worker, job=job, epoch=epoch, index=index):
-                    self._roster.tell(worker, Resume(job=job, epoch=epoch, index=index))
+                case CancelAt() | Continue() | Inform() | Lack():
+                    self._roster.perform(effect)
                 case Wait(job=job, queued=queued):
                     if job in self._journals:
                         self._journals[job].stream.put(queued)
@@ -352,9 +361,6 @@ class Hub:
                     link = self._roster.get(worker)
                     if link is not None:
                         self._end(link, code, reason, retry_after_s=1.0)
-                case Inform(standing=one):
-                    told = Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text)
-                    self._roster.tell(one.worker, told)
 
     def _send(self, send: Send) -> None:
         journal, link = self._journals.get(send.job), self._roster.get(send.worker)

@@ -32,6 +32,7 @@ class Link:
     offers: dict[str, ModelOffer] = field(default_factory=dict)
     ended: bool = False
     speaks: frozenset[str] = frozenset()  # tags of later messages that it understands
+    moving: bool = False  # it said that it will serve another model soon
     resting: bool = False  # its owner keeps the machine for himself
 
     @property

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from iamine.identity import Identity
 from iamine.ids import ID_BYTES, WorkerId, session_id
-from iamine.wire.messages import NONCE_BYTES, Claim, Demand, Hello, ManifestUpdate, Message
+from iamine.wire.messages import NONCE_BYTES, Cancel, Claim, Demand, Hello, ManifestUpdate, Message, Resume, Standing
 from iamine.wire.session import PoolSession
 from pool.hub.link import HELLO_LIMIT_S, Link, Socket
+from pool.routing.effects import CancelAt, Continue, Inform, Lack
 from pool.routing.patience import Patience
 
 log = logging.getLogger("pool.hub")
@@ -65,6 +66,19 @@ class Roster:
         self._links[worker] = link
         models = ", ".join(offer.model for offer in hello.models)
         log.info("worker %s (%s) joined with %s", worker, hello.name, models or "no model")
+
+    def perform(self, effect: CancelAt | Continue | Inform | Lack) -> None:
+        """What the scheduler wants a worker to be told."""
+        match effect:
+            case CancelAt(worker=worker, job=job, epoch=epoch):
+                self.tell(worker, Cancel(job=job, epoch=epoch))
+            case Continue(worker=worker, job=job, epoch=epoch, index=index):
+                self.tell(worker, Resume(job=job, epoch=epoch, index=index))
+            case Inform(standing=one):
+                told = Standing(model=one.model, deficit_s=one.deficit_s, reason=one.reason, text=one.text)
+                self.tell(one.worker, told)
+            case Lack(worker=worker, told=lack):
+                self.tell_later(worker, lack)
 
     def tell(self, worker: WorkerId, message: Message) -> None:
         """Send it, if the worker is here."""

@@ -112,7 +112,7 @@ class Thought:
 class Chosen:
     """Which tier answers, whether it is below the `asked` one, and why this one, in a few words.
 
-    `named`: a model was asked for by its own name.
+    `named`: a model was asked for by its own name; `missed`: and it is this one, which does not answer.
     """
 
     tier: str
@@ -120,6 +120,12 @@ class Chosen:
     reason: str
     asked: Tier = field(default="micro", compare=False)
     named: bool = field(default=False, compare=False)
+    missed: str = field(default="", compare=False)
+
+    @property
+    def wish(self) -> str:
+        """The model or the tier that was asked for and does not answer, "" when it does."""
+        return self.missed or (self.asked if self.degraded else "")
 
 
 class Origin(Value, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from pool.routing.adoptions import Holder
 from pool.routing.choose import Ask
 from pool.routing.counters import Counters
 from pool.routing.credit import charge, settle
+from pool.routing.demand import Demand
 from pool.routing.effects import CancelAt, Effect, RefusalCode, Refuse, Send
 from pool.routing.fleet import Fleet
 from pool.routing.history import Histories, History, Loss
@@ -56,7 +57,8 @@ class JobRecord:
 class Board:
     """Jobs, queues and the fleet. The counts agree after every move."""
 
-    def __init__(self) -> None:
+    def __init__(self, demand: Demand | None = None) -> None:
+        self.demand = demand or Demand()
         self.fleet = Fleet()
         self.jobs: dict[JobId, JobRecord] = {}
         self.queues: dict[ModelId, FairQueue] = {}
@@ -68,6 +70,7 @@ class Board:
         """A new job joins its account's line, or the front of all lines."""
         self._admit(record)
         self._queue(record.order.model).push(record.order.job, record.order.account, front=front)
+        self._count(record)
 
     def adopt(self, record: JobRecord, holder: Holder, now: float) -> None:
         """A job is known again that its worker never gave up; its slot is taken already."""
@@ -188,6 +191,8 @@ class Board:
 
     def refuse(self, record: JobRecord, code: RefusalCode, message: str, now: float) -> list[Effect]:
         """The job is over with an error."""
+        if code in ("deadline", "queue_full"):
+            self.demand.refused(record.order.model, now)
         return [*self.end(record, JobStep.REFUSE, now), Refuse(job=record.order.job, code=code, message=message)]
 
     # ---- inside ----------------------------------------------------------------------------------------------------------
@@ -199,6 +204,14 @@ class Board:
         record.history = self.histories.begin(order.job, record.progressed_at)
         record.prefix = marks(order.work)
         self.counters.enter(order.account)
+
+    def _count(self, record: JobRecord) -> None:
+        """What is asked for, and of what."""
+        order, now = record.order, record.progressed_at
+        work = cost(order.estimated_prompt_tokens, min(order.sampling.max_tokens, USUAL_OUTPUT_TOKENS))
+        self.demand.asked(order.model, work, now)
+        if order.wish:
+            self.demand.missed(order.wish, work, now)
 
     def _queue(self, model: ModelId) -> FairQueue:
         if model not in self.queues:
@@ -230,6 +243,8 @@ class Board:
         record.file_sha256 = offer.file_sha256
         record.template_sha256 = record.template_sha256 if record.tokens else offer.template_sha256
         reason = decision.reason
+        if not record.tokens:
+            self.demand.served(order.model, record.history.waiting_s(now), now)
         record.history.sent(worker, reason, now)
         ask = self._ask(record, frozenset())
         unread = max(0, ask.prompt_tokens - decision.cached_tokens)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from iamine.ids import JobId, WorkerId
-from iamine.wire.messages import Value
+from iamine.wire.messages import Demand, Value
 from pool.routing.standing import Standing
 from pool.routing.types import Queued
 
@@ -68,7 +68,15 @@ class Inform(Value, frozen=True, kw_only=True):
     standing: Standing
 
 
-Effect = Send | CancelAt | Continue | Wait | Refuse | Evict | Inform
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """Tell the worker what the pool lacks, if it understands that."""
+
+    worker: WorkerId
+    told: Demand
+
+
+Effect = Send | CancelAt | Continue | Wait | Refuse | Evict | Inform | Lack
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,11 @@ class Fleet:
         """The model's workers; None when nobody offers it."""
         return self._indexes.get(model)
 
+    @property
+    def by_model(self) -> Mapping[ModelId, ModelIndex]:
+        """All models that are offered, to look at."""
+        return self._indexes
+
     def indexes(self, state: WorkerState) -> list[tuple[str, ModelIndex]]:
         """(file, index of its model) of all that the worker serves."""
         return [(file, self._indexes[offer.model]) for file, offer in state.offers.items()]

@@ -22,14 +22,14 @@ Member = tuple[int, WorkerId, "Place"]  # of a cell: the mark, the name for ties
 class Place:
     """A worker with one file. Its deficit is kept here while it is in no cell, and by the cell's clock while it is in one."""
 
-    __slots__ = ("capacity", "cell", "jobs_per_s", "mark_ns", "most_jobs_per_s", "offer", "worker")
+    __slots__ = ("capacity", "cell", "jobs_per_s", "mark_ns", "most_jobs_per_s", "offer", "work_tps", "worker")
 
     def __init__(self, worker: WorkerId, offer: ModelOffer, deficit_ns: int = 0) -> None:
         self.worker = worker
         self.offer = offer
         self.capacity = capacity(offer)
         self.most_jobs_per_s = jobs_per_s(offer)
-        self.jobs_per_s = 0.0  # while it takes work
+        self.jobs_per_s = self.work_tps = 0.0  # while it takes work
         self.cell: Cell | None = None
         self.mark_ns = -deficit_ns
 
@@ -125,7 +125,8 @@ class ModelIndex:
 
     def __init__(self) -> None:
         self.places: dict[Holder, Place] = {}
-        self.jobs_per_s = 0.0  # of all that take work, each with all its slots
+        self.jobs_per_s = self.work_tps = 0.0  # of all that take work, each with all its slots; work in virtual tokens
+        self.usable = 0  # how many take work
         self.decided_at = -math.inf
         self.mean_ns = 0  # of the deficits, by capacity
         self._cells: dict[Pace, Cell] = {}
@@ -153,14 +154,13 @@ class ModelIndex:
         place = self.places.pop(holder)
         self.unseat(place)
         place.shift(-self.mean_ns)
-        self._count(place, 0.0)
+        self._count(place, usable=False)
         return place
 
     def seat(self, place: Place, *, running: int, backlog_tokens: int, usable: bool) -> None:
         """Where the place belongs now: into the cell of its pace, or out while it takes nothing."""
-        jobs_per_s = place.most_jobs_per_s if usable else 0.0
-        if jobs_per_s != place.jobs_per_s:
-            self._count(place, jobs_per_s)
+        if place.work_tps != (place.capacity if usable else 0.0):
+            self._count(place, usable=usable)
         wanted = pace(place.offer, running, backlog_tokens) if usable and running < place.offer.slots else None
         if place.cell is not None and place.cell.pace == wanted:
             return
@@ -180,10 +180,13 @@ class ModelIndex:
             if not cell.members:
                 del self._live[bisect_left(self._live, cell)]
 
-    def _count(self, place: Place, jobs_per_s: float) -> None:
-        total = self.jobs_per_s + jobs_per_s - place.jobs_per_s
-        self.jobs_per_s = total if total > 1e-9 else 0.0  # sums of floats do not come back to 0 by themselves
-        place.jobs_per_s = jobs_per_s
+    def _count(self, place: Place, *, usable: bool) -> None:
+        """What it gives is part of the sums while it takes work; sums of floats do not come back to 0 by themselves."""
+        jobs, work = (place.most_jobs_per_s, place.capacity) if usable else (0.0, 0.0)
+        self.usable += (work > 0) - (place.work_tps > 0)
+        self.jobs_per_s = max(0.0, self.jobs_per_s + jobs - place.jobs_per_s) if self.usable else 0.0
+        self.work_tps = max(0.0, self.work_tps + work - place.work_tps) if self.usable else 0.0
+        place.jobs_per_s, place.work_tps = jobs, work
 
     def level(self) -> None:
         """Work out the mean deficit anew: whoever joins starts there, so that nobody is starved by what others are owed."""

@@ -9,11 +9,13 @@ from iamine.ids import JobId, ModelId, WorkerId
 from iamine.wire.messages import Failed, Held, ModelOffer
 from pool.routing.adoptions import UNTOLD_EPOCHS, Adoptions, Expected, Holder
 from pool.routing.board import Board, JobRecord
-from pool.routing.counters import Counters
+from pool.routing.counters import TURN, Counters
 from pool.routing.deficit import Ageing
+from pool.routing.demand import Demand, Figures
 from pool.routing.effects import COUNTS, STALE, Breach, CancelAt, Continue, Effect, Inform, Verdict, Wait
 from pool.routing.fleet import Fleet, WorkerState
 from pool.routing.history import LOSSES, History, Loss
+from pool.routing.lacks import Lacks
 from pool.routing.lateness import Lateness
 from pool.routing.lifecycle import JobState, JobStep
 from pool.routing.patience import Patience
@@ -24,10 +26,11 @@ from pool.routing.types import JobOrder, Resumed
 class Scheduler:
     """Decides who does what. One owner, one thread; every method is an event."""
 
-    def __init__(self, patience: Patience | None = None, *, max_queue: int = 10_000) -> None:
+    def __init__(self, patience: Patience | None = None, *, max_queue: int = 10_000, demand: Demand | None = None) -> None:
         self.patience = patience or Patience()
         self._max_queue = max_queue
-        self._board = Board()
+        self._board = Board(demand)
+        self._lacks = Lacks(self._board.demand)
         self._standings = Standings()
         self._adoptions = Adoptions()
         self._lateness = Lateness(self._board, self.patience)
@@ -54,6 +57,11 @@ class Scheduler:
     def histories(self, job: JobId) -> tuple[History, ...]:
         """What became of a request's choices that live, or have not been over for long."""
         return self._board.histories.of(job)
+
+    @property
+    def figures(self) -> Figures:
+        """What the pool lacks, as it was last looked at."""
+        return self._lacks.figures
 
     @property
     def fleet(self) -> Fleet:
@@ -113,6 +121,14 @@ class Scheduler:
         state.ready = ready
         return self._fill(state, now)
 
+    def on_moving(self, worker: WorkerId, model: ModelId | None, work_tps: float, now: float) -> None:
+        """It will serve this model soon, with so much work; None: it stays as it is."""
+        self._board.demand.moves(worker, model, work_tps, now)
+
+    def on_missed(self, model: ModelId, now: float) -> None:
+        """A model was asked for that nobody here offers, nor did lately: a usual request of it."""
+        self._board.demand.missed(model, TURN, now)
+
     def on_drain(self, worker: WorkerId, now: float) -> None:
         """No new jobs for it; those it has may end there."""
         state = self._heard(worker, now)
@@ -123,6 +139,7 @@ class Scheduler:
         """Its link is closed: what it held goes on elsewhere."""
         state = self._board.fleet.leave(worker)
         self._adoptions.gone(worker)
+        self._board.demand.moves(worker, None, 0.0, now)
         effects: list[Effect] = []
         for job in state.running if state else ():
             if job in self._board.jobs:  # else it is held for a client who is not back yet
@@ -356,8 +373,10 @@ class Scheduler:
         factor = self._ageing.due(now)
         if factor is not None:
             self._board.fleet.age(factor)
+        waiting = {model: len(queue) for model, queue in self._board.queues.items()}
+        lacks = self._lacks.news(self._board.fleet, waiting, now)
         waits = [Wait(job=job, queued=queued) for job, queued in self._board.news(now)]
-        return [*waits, *(Inform(standing=one) for one in self._standings.news(self._board.fleet, now))]
+        return [*lacks, *waits, *(Inform(standing=one) for one in self._standings.news(self._board.fleet, now))]
 
 
 def _cancels(effect: Effect) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from iamine.ids import ModelId
 from iamine.manifest import TIERS, Manifest, Tier
 from pool.routing.features import Features
 from pool.routing.types import ModelCard
@@ -65,6 +66,10 @@ class Tiers:
         tiers = [(model, model.tier) for model in manifest.model if model.tier]
         self._by_file: dict[str, Tier] = {file.sha256: tier for model, tier in tiers for file in model.file}
         self._by_id: dict[str, Tier] = {model.id: tier for model, tier in tiers}
+
+    def named(self, model: ModelId) -> Tier:
+        """The tier of a model of which nothing but the name is known."""
+        return self._named.get(model) or self._by_id.get(model, UNKNOWN_TIER)
 
     def of(self, card: ModelCard) -> Tier:
         """The model's tier; the lowest where workers offer several files under one name."""

@@ -34,6 +34,7 @@ class JobOrder(Value, frozen=True, kw_only=True):
     """One sequence to produce (n>1 is n orders). Times are the hub's monotonic seconds; tokens are estimates.
 
     `hold_s`: so long a worker goes on with it when its link is lost. `resumed`: an earlier pool had begun it.
+    `wish`: the model or the tier that was asked for, where another answers.
     """
 
     job: JobId
@@ -46,6 +47,7 @@ class JobOrder(Value, frozen=True, kw_only=True):
     estimated_prompt_tokens: int = 0
     hold_s: float = 0.0
     resumed: Resumed | None = None
+    wish: str = ""
 
 
 class Queued(Value, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from iamine.ids import JobId, ModelId, WorkerId
 from pool.errors import PoolError
+from pool.routing.demand import Figures
 from pool.routing.history import History
 from pool.routing.types import Begun, Delta, Ended, JobEvent, JobOrder, ModelCard, Segment, Vectors
 
@@ -97,6 +98,8 @@ class FakeHub:
         self.resting = 0
         self.waits: dict[ModelId, float | None] = {}
         self.queued = 0
+        self.figures = Figures()
+        self.wished: list[ModelId] = []
         self.told: dict[JobId, tuple[History, ...]] = {}
 
     def submit(self, order: JobOrder) -> FakeStream:
@@ -114,6 +117,12 @@ class FakeHub:
 
     def histories(self, job: JobId) -> tuple[History, ...]:
         return self.told.get(job, ())
+
+    def demand(self) -> Figures:
+        return self.figures
+
+    def missed(self, model: ModelId) -> None:
+        self.wished.append(model)
 
     def monotonic(self) -> float:
         return self.now

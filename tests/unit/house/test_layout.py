@@ -20,7 +20,7 @@ PURE = (
     "appliance/agent/plan.py", "appliance/agent/fit.py", "appliance/agent/throughput.py", "appliance/agent/backoff.py",
     "appliance/agent/held.py", "appliance/agent/regard.py", "appliance/agent/schedule.py", "appliance/agent/verdict.py",
     "appliance/agent/fetch/rungs.py", "appliance/agent/fetch/room.py", "appliance/agent/fetch/rate.py",
-    "appliance/agent/machine.py", "appliance/agent/view.py", "appliance/agent/qr.py",
+    "appliance/agent/machine.py", "appliance/agent/view.py", "appliance/agent/moving.py", "appliance/agent/qr.py",
     "appliance/agent/layout.py", "appliance/agent/hour.py",
     "appliance/agent/slots.py", "appliance/agent/board.py",
     "appliance/agent/probe/devices.py", "appliance/agent/probe/answers.py",

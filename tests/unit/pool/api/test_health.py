@@ -38,7 +38,7 @@ async def test_the_status_counts(http: httpx.AsyncClient) -> None:
     told = (await http.get("/v1/status")).json()
     assert told.pop("uptime_s") >= 0
     models = told.pop("models")
-    assert told == {"name": "Test pool", "version": "1.2", "workers": 1, "resting": 0, "running": 0, "queued": 0}
+    assert told == {"name": "Test pool", "version": "1.2", "workers": 1, "resting": 0, "running": 0, "queued": 0, "lacks": []}
     assert [model["id"] for model in models] == ["z", "a", "b", "embed"]
 
 

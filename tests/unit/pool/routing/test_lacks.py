@@ -1,0 +1,78 @@
+"""Who is told what lacks, and when."""
+
+from iamine.ids import ModelId, WorkerId
+from iamine.wire.messages import MAX_MODELS, ModelOffer
+from pool.routing.demand import Demand
+from pool.routing.effects import Lack
+from pool.routing.fleet import Fleet
+from pool.routing.lacks import LEAST_A_TICK, LOOK_EVERY_S, Lacks, keepers
+
+A, B = ModelId("a"), ModelId("b")
+
+
+def fleet(count: int, model: ModelId = A) -> Fleet:
+    found = Fleet()
+    for number in range(count):
+        offer = ModelOffer(model=model, file_sha256="f", slots=1, context_tokens=1, vocabulary_tokens=1, decode_tps=9.0)
+        found.join(WorkerId(f"w{number:03d}"), (offer,), 0.0)
+    return found
+
+
+def test_nobody_is_told_anything_while_nothing_lacks() -> None:
+    lacks, workers = Lacks(Demand()), fleet(3)
+    assert [lacks.news(workers, {}, float(now)) for now in range(30)] == [[]] * 30
+
+
+def test_everybody_is_told_in_rounds_with_a_new_number_each_and_once_more_at_the_end() -> None:
+    demand, workers = Demand(), fleet(2 * LEAST_A_TICK + 5)
+    lacks = Lacks(demand)
+    demand.asked(B, 768.0, 0.0)
+    assert lacks.news(workers, {B: 1}, 0.0) == []
+    ticks = [lacks.news(workers, {B: 1}, LOOK_EVERY_S + tick / 4) for tick in range(4)]
+    assert [len(each) for each in ticks] == [LEAST_A_TICK, LEAST_A_TICK, 5, 0]
+    assert {lack.told.serial for lack in ticks[0]} == {1} and ticks[0][0].told.models[0].model == B
+    workers.leave(WorkerId("w000"))
+    assert {lack.told.serial for lack in lacks.news(workers, {B: 1}, 2 * LOOK_EVERY_S)} == {2}
+    told: list[Lack] = []
+    for tick in range(4000):
+        told += lacks.news(workers, {}, 3 * LOOK_EVERY_S + tick / 4)
+    assert not any(one.lack_tps for one in told[-1].told.models), "the last word is that nothing lacks"
+    assert lacks.news(workers, {}, 9e9) == [] and not lacks.figures.lacks
+
+
+def test_a_worker_that_left_during_the_round_is_told_nothing() -> None:
+    demand, workers = Demand(), fleet(LEAST_A_TICK + 2)
+    lacks = Lacks(demand)
+    demand.asked(B, 768.0, 0.0)
+    lacks.news(workers, {B: 1}, 0.0)
+    assert len(lacks.news(workers, {B: 1}, LOOK_EVERY_S)) == LEAST_A_TICK
+    workers.leave(WorkerId(f"w{LEAST_A_TICK:03d}"))
+    assert [lack.worker for lack in lacks.news(workers, {B: 1}, LOOK_EVERY_S)] == [f"w{LEAST_A_TICK + 1:03d}"]
+
+
+def test_of_a_model_that_is_waited_for_one_worker_is_to_stay() -> None:
+    demand, workers = Demand(), fleet(3)
+    lacks = Lacks(demand)
+    demand.asked(B, 768.0, 0.0)
+    lacks.news(workers, {A: 1, B: 1}, 0.0)
+    told = {lack.worker: lack.told.stay for lack in lacks.news(workers, {A: 1, B: 1}, LOOK_EVERY_S)}
+    assert told == {"w000": True, "w001": False, "w002": False}
+
+
+def test_a_worker_that_takes_nothing_cannot_be_counted_on() -> None:
+    workers = fleet(2)
+    state = workers.get(WorkerId("w000"))
+    assert state is not None
+    state.ready = False
+    assert keepers(workers, {A: 1, B: 2}) == {"w001"} and keepers(workers, {A: 0}) == frozenset()
+
+
+def test_of_very_many_models_those_that_lack_most_are_told() -> None:
+    demand, workers = Demand(), fleet(1)
+    lacks = Lacks(demand)
+    for number in range(MAX_MODELS + 20):
+        demand.asked(ModelId(f"m{number:03d}"), 768.0 * (number + 1), 0.0)
+    waiting = {ModelId(f"m{number:03d}"): 1 for number in range(MAX_MODELS + 20)}
+    lacks.news(workers, waiting, 0.0)
+    (lack,) = lacks.news(workers, waiting, LOOK_EVERY_S)
+    assert len(lack.told.models) == MAX_MODELS and lack.told.models[0].model == f"m{MAX_MODELS + 19:03d}"
