@@ -91,7 +91,7 @@ class Dispatch:
     ) -> Answer:
         """Submit and record at once: where the record is waited for, workers are at it already."""
         card = place.card
-        orders = [replace(order, wish=place.chosen.wish) for order in orders]
+        orders = [order.but(wish=place.chosen.wish) if place.chosen.wish else order for order in orders]
         streams, record = self._open(asker, place, orders, kept)
         head = Head(
             id=answer_id(prefix, asker.job), model=card.model, created=int(asker.wall_time_s), fingerprint=fingerprint(card)
