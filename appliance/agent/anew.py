@@ -56,6 +56,11 @@ class Anew:
             await asyncio.sleep(LOOK_S)
         await self.reload(why)
 
+    async def differs(self) -> bool:
+        """Whether other devices can be used than before; how much of them is free is not asked, for models lie there."""
+        found = self.watchdog.allowed(await in_thread(self.probe))
+        return {each.place for each in found.usable_devices} != {each.place for each in self.allowed.usable_devices}
+
     def died(self, spec: ModelSpec, words: str, too_often: bool) -> bool:
         """An engine died; whether its file is excused."""
         measure = self.watchdog.died(spec, words, self.allowed, too_often=too_often)

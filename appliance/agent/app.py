@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from random import SystemRandom
 
 from msgspec import structs
 
-from appliance.agent import probe, verdict
+from appliance.agent import probe
 from appliance.agent.anew import Anew
 from appliance.agent.assignment import Assignment
 from appliance.agent.config import Settings, worker_endpoint
@@ -21,21 +21,18 @@ from appliance.agent.course import Course
 from appliance.agent.duty import Duty
 from appliance.agent.errors import ConfigError, EngineFailed
 from appliance.agent.fetch import Shelf
-from appliance.agent.finding import Home, home
-from appliance.agent.fit import gigabytes
+from appliance.agent.hotplug import listen as changes
 from appliance.agent.link import Endpoint, Link, Refused
 from appliance.agent.machine import Hardware
-from appliance.agent.models import Catalog, scan
 from appliance.agent.notify import Notify
-from appliance.agent.plan import Plan, how, plan
+from appliance.agent.plan import plan
+from appliance.agent.plugged import Plugged
+from appliance.agent.prepared import Prepared, at_hand, describe, verdicts
 from appliance.agent.runner import Runner, hosted, spawn
 from appliance.agent.screen import Screen, error_line
 from appliance.agent.settling import Settling
-from appliance.agent.types import ModelFile, ModelSpec
+from appliance.agent.types import ModelSpec
 from appliance.agent.upgrade import Upgrade
-from appliance.agent.verdictfile import VerdictFile, build
-from appliance.agent.watchdog import FILE_NAME as LADDER_NAME
-from appliance.agent.watchdog import Watchdog
 from appliance.agent.worker import Worker
 from iamine import __version__, release
 from iamine.keyfile import load_or_create
@@ -51,73 +48,6 @@ QUARANTINE_NAME = "quarantine"
 EXIT_OK, EXIT_REFUSED = 0, 3
 TICK_S = 1.0
 RUNNER_CLOSE_S = 0.8  # with the link's second this stays under the 2 s in which the machine is to be free
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What is known before anything is loaded."""
-
-    home: Home
-    machine: Hardware
-    files: Sequence[ModelFile]
-    book: VerdictFile
-    plan: Plan
-    watchdog: Watchdog
-
-
-def prepare(settings: Settings, screen: Screen, *, supervised: bool = False) -> Prepared:
-    """Know whom to work for, look at the machine and its files, and decide what to load. Raises AgentError."""
-    chosen_home = home(settings, screen.say)
-    machine = probe.probe()
-    screen.say(describe(machine))
-    catalog = at_hand(settings, screen)
-    for problem in catalog.problems:
-        screen.say(problem)
-    watchdog = Watchdog(
-        path=settings.data_dir / LADDER_NAME,
-        say=screen.say,
-        now=time.time,
-        supervised=supervised,
-        may_reboot=settings.may_reboot,
-    )
-    allowed = watchdog.allowed(machine)
-    book = verdicts(settings, allowed, screen.say)
-    chosen = plan(settings, allowed, catalog.files, book.known)
-    if chosen.problem:
-        raise ConfigError(chosen.problem, hint=chosen.hint)
-    for reason in chosen.reasons:
-        screen.say(f"chosen {reason}")
-    return Prepared(home=chosen_home, machine=machine, files=catalog.files, book=book, plan=chosen, watchdog=watchdog)
-
-
-def verdicts(settings: Settings, machine: Hardware, say: Callable[[str], None]) -> VerdictFile:
-    """What was measured on this machine as it is, with these settings."""
-    place = verdict.place(machine, build(machine.engine.folder), how(settings, machine))
-    return VerdictFile(settings.data_dir, place, say)
-
-
-def at_hand(settings: Settings, screen: Screen) -> Catalog:
-    """The model files at hand; the progress of hashing big ones is told."""
-
-    def told(path: Path, done: int, total: int) -> None:
-        screen.say(f"checking {path.name}: {gigabytes(done)} of {gigabytes(total)}")
-
-    return scan(
-        release.current(settings.data_dir, release.today()),
-        data_dir=settings.data_dir,
-        models_dir=settings.models_dir,
-        listed=settings.models,
-        on_progress=told,
-    )
-
-
-def describe(machine: Hardware) -> str:
-    """The machine in one line."""
-    cards = [
-        f"{device.name}{'' if device.usable else ' (not used)'}, {gigabytes(device.memory_bytes)}" for device in machine.devices
-    ]
-    memory = f"{gigabytes(machine.memory.available_bytes)} of {gigabytes(machine.memory.total_bytes)} memory free"
-    return f"{machine.cpu.name}, {machine.cpu.cores_usable:g} cores usable, {memory}; {'; '.join(cards) or 'no GPU'}"
 
 
 @contextlib.contextmanager
@@ -144,6 +74,7 @@ class Parts:
     assignment: Assignment
     duty: Duty
     anew: Anew
+    plugged: Plugged
 
 
 def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Path, leave: Callable[[int], None]) -> Parts:
@@ -204,7 +135,11 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         busy=lambda: runner.running > 0,
         leave=leave,
     )
-    return Parts(worker=worker, runner=runner, link=link, upgrade=upgrade, assignment=assignment, duty=duty, anew=anew)
+    take = None if settings.model else (lambda folder: upgrade.run(course.disk(folder)))
+    plugged = Plugged(anew=anew, changes=lambda: changes(screen.say), take=take, say=screen.say)
+    return Parts(
+        worker=worker, runner=runner, link=link, upgrade=upgrade, assignment=assignment, duty=duty, anew=anew, plugged=plugged
+    )
 
 
 async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: Path, told: Notify) -> int:
@@ -313,7 +248,8 @@ async def take_up(settling: Settling, upgrade: Upgrade, anew: Anew) -> None:
 async def _serve(parts: Parts, on_duty: "asyncio.Task[None]", screen: Screen, stop: asyncio.Event) -> int:
     """Serve until told to stop or refused; the exit code."""
     worker, link = parts.worker, parts.link
-    works = parts.upgrade.run(), parts.assignment.run(), _show(worker, screen), _tick(worker), parts.anew.watch()
+    works: list[Coroutine[None, None, object]] = [parts.upgrade.run(), parts.assignment.run(), parts.anew.watch()]
+    works += [_show(worker, screen), _tick(worker), parts.plugged.devices(), parts.plugged.disks()]
     beside = [asyncio.create_task(each) for each in works]
     linked = asyncio.create_task(link.run())
     try:

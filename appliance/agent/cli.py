@@ -18,6 +18,8 @@ from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
 from appliance.agent.notified import Notified
 from appliance.agent.notify import notify
+from appliance.agent.prepared import Prepared, describe, prepare, verdicts
+from appliance.agent.prepared import at_hand as files_at_hand
 from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
 from appliance.agent.screen import PlainScreen, error_line, open_screen
 from appliance.agent.statusfile import StatusFile
@@ -120,7 +122,7 @@ def run_worker(args: argparse.Namespace) -> int:
     try:
         check_processor()
         with app.sole_worker(chosen.data_dir):
-            prepared = app.prepare(chosen, screen, supervised=bool(told.address))
+            prepared = prepare(chosen, screen, supervised=bool(told.address))
             tell(board, chosen, prepared)
             sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
             sensors[0].start()
@@ -146,9 +148,9 @@ def check_processor() -> None:
         raise ConfigError(f"E-CPU: this processor lacks {', '.join(lacking)} (x86-64-v2 is needed)", hint=hint)
 
 
-def tell(board: Board, chosen: Settings, prepared: app.Prepared) -> None:
+def tell(board: Board, chosen: Settings, prepared: Prepared) -> None:
     """The machine, what was chosen and why, and what lies idle for want of something that can be done."""
-    board.about(app.describe(prepared.machine))
+    board.about(describe(prepared.machine))
     board.claimed_at(claim_page(prepared.home.base))
     board.chosen(prepared.plan.reasons)
     for check in doctor.gpus(prepared.machine, use_gpu=chosen.gpu):
@@ -227,7 +229,7 @@ def run_bench(args: argparse.Namespace) -> int:
     place = chosen.data_dir / app.QUARANTINE_NAME
 
     async def measure() -> list[benching.Measured]:
-        book, specs = app.verdicts(chosen, machine, say), benching.specs(chosen, machine, files, named)
+        book, specs = verdicts(chosen, machine, say), benching.specs(chosen, machine, files, named)
         return [await benching.measure(spec, book, place, fresh=args.fresh, say=say) for spec in specs]
 
     with app.sole_worker(chosen.data_dir):  # beside a worker nothing would be measured as it is, and that be remembered
@@ -236,7 +238,7 @@ def run_bench(args: argparse.Namespace) -> int:
         out.json({"hardware": machine, "measured": measured})
     else:
         out.table(benching.COLUMNS, [benching.row(each) for each in measured])
-        out.line(app.describe(machine), "dim")
+        out.line(describe(machine), "dim")
     return EXIT_OK if measured else EXIT_FAILED
 
 
@@ -282,7 +284,7 @@ def chosen_settings(args: argparse.Namespace) -> Settings:
 
 def at_hand(chosen: Settings) -> Catalog:
     """The model files here; hashing big ones is told on the error stream."""
-    return app.at_hand(chosen, PlainScreen(sys.stderr, local_now))
+    return files_at_hand(chosen, PlainScreen(sys.stderr, local_now))
 
 
 def known(chosen: Settings, catalog: Catalog) -> list[Model]:

@@ -2,21 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import SystemRandom
 
 from appliance.agent import fetching, fit
 from appliance.agent.assignment import Assignment, Choices
 from appliance.agent.config import Settings
-from appliance.agent.fetch import PlainProgress, Shelf
+from appliance.agent.fetch import Folder, PlainProgress, Shelf, Source
 from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog
 from appliance.agent.moving import Option, option
 from appliance.agent.plan import Plan, plan
 from appliance.agent.screen import Screen
 from appliance.agent.settling import Settling
-from appliance.agent.upgrade import Landed, Upgrade, in_thread
+from appliance.agent.upgrade import Fetch, Landed, Upgrade, in_thread
 from appliance.agent.worker import Worker
 from iamine import release
 from iamine.ids import ModelId
@@ -88,8 +89,22 @@ class Course:
         wanted = fetching.wanted(self._manifest(), "", self.machine(), here, self.settings, against)
         return self._run(wanted, stopped)
 
-    def _run(self, wanted: fetching.Wanted, stopped: Callable[[], bool]) -> Landed:
-        shelf, places = Shelf(folder=self.settings.models_dir), fetching.sources(self.settings.fetch)
+    def disk(self, path: Path) -> Fetch:
+        """What is better in that folder than what serves: only models that the manifest knows, each checked by its hash."""
+
+        def fetch(stopped: Callable[[], bool]) -> Landed:
+            folder = Folder(path=path)
+            here = [spec.model for spec in self.settling.serving]
+            against = [sha256 for sha256, known in self.settling.book.known.items() if not known.good]
+            wanted = fetching.wanted(
+                fetching.held_by(self._manifest(), folder), "", self.machine(), here, self.settings, against
+            )  # fmt: skip
+            yield from self._run(wanted, stopped, (folder,))
+
+        return fetch
+
+    def _run(self, wanted: fetching.Wanted, stopped: Callable[[], bool], places: Sequence[Source] = ()) -> Landed:
+        shelf, places = Shelf(folder=self.settings.models_dir), places or fetching.sources(self.settings.fetch)
         screen = self.screen
         progress = PlainProgress(screen.say, time.monotonic, screen.progress_every_s, screen.board.fetching)
         keep = [spec.file_sha256 for spec in self.settling.serving]

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from appliance.agent import fit
 from appliance.agent.config import FetchSettings, Settings
 from appliance.agent.errors import ConfigError
@@ -34,6 +36,11 @@ def sources(chosen: FetchSettings, extra: Sequence[str] = ()) -> tuple[Source, .
     said = [mirror(each) if "://" in each else Folder(path=Path(each).expanduser().absolute()) for each in extra]
     folders = [Folder(path=Path(each)) for each in chosen.folders]
     return (*said, *folders, *(mirror(each) for each in chosen.mirrors), *([hub(chosen.hub)] if chosen.hub else []))
+
+
+def held_by(manifest: Manifest, folder: Folder) -> Manifest:
+    """The manifest's models whose files seem to lie in the folder."""
+    return structs.replace(manifest, model=tuple(model for model in manifest.model if not model.bundled and folder.has(model)))
 
 
 def wanted(

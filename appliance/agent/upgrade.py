@@ -19,6 +19,7 @@ from iamine.wire.messages import ModelOffer
 T = TypeVar("T")
 LOOK_S = 0.2  # how often it is looked whether an answer runs
 Landed = Iterator[tuple[Model, Path]]
+Fetch = Callable[[Callable[[], bool]], Landed]  # told whether to stop
 
 
 class Engines(Protocol):
@@ -46,7 +47,7 @@ class Upgrade:
 
     engines: Engines
     loaded: Sequence[ModelSpec]
-    fetch: Callable[[Callable[[], bool]], Landed]
+    fetch: Fetch
     scan: Callable[[], Catalog]
     choose: Callable[[Catalog], Plan]
     say: Callable[[str], None]
@@ -56,11 +57,15 @@ class Upgrade:
     _stop: bool = False
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def run(self) -> None:
-        """Until everything is here, or something goes wrong: that is told, and what serves goes on serving."""
-        landed = self.fetch(lambda: self._stop)
+    async def run(self, fetch: Fetch | None = None) -> int:
+        """Until everything is here, or something goes wrong: that is told, and what serves goes on serving.
+
+        `fetch`: from somewhere else than usual, as a disk that was plugged in. How many models landed.
+        """
+        landed, count = (fetch or self.fetch)(lambda: self._stop), 0
         try:
             while (arrived := await in_thread(lambda: next(landed, None))) is not None:
+                count += 1
                 await self._move(await in_thread(self.scan), arrived[0])
         except Stopped:
             pass
@@ -70,6 +75,7 @@ class Upgrade:
         except asyncio.CancelledError:
             self._stop = True  # the thread ends at its next piece
             raise
+        return count
 
     async def _move(self, catalog: Catalog, model: Model) -> None:
         """Load what is best now, unless that is what serves already."""

@@ -3,7 +3,7 @@
 import re
 import ssl
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -63,20 +63,25 @@ class Folder:
         """The folder itself."""
         return str(self.path)
 
+    def has(self, model: Model) -> bool:
+        """Whether all the model's files seem to be there."""
+        return all(self._find(model, file) for file in model.file)
+
     @contextmanager
     def open(self, model: Model, file: File, start: int) -> Iterator[Bytes]:
         """The file's bytes."""
+        path = self._find(model, file)
+        if path is None:
+            raise NotThere(f"{self.path} has no {Path(file.path).name} of {file.bytes} bytes")
+        yield Bytes(start=start, chunks=_read(path, start))
+
+    def _find(self, model: Model, file: File) -> Path | None:
         base = Path(file.path).name
         for path in (self.path / model.file_sha256 / base, self.path / base):
-            try:
-                found = path.stat().st_size == file.bytes
-            except OSError:
-                continue
-            if found:
-                break
-        else:
-            raise NotThere(f"{self.path} has no {base} of {file.bytes} bytes")
-        yield Bytes(start=start, chunks=_read(path, start))
+            with suppress(OSError):
+                if path.stat().st_size == file.bytes:
+                    return path
+        return None
 
 
 def _read(path: Path, start: int) -> Iterator[bytes]:

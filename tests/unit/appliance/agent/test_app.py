@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from fakes.machines import card, made
 
-from appliance.agent.app import KEY_NAME, describe, key_file, prepare, renewed, sole_worker
+from appliance.agent.app import KEY_NAME, key_file, renewed, sole_worker
 from appliance.agent.config import Options, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.machine import Device
+from appliance.agent.prepared import describe, prepare
 from appliance.agent.screen import PlainScreen
 from iamine.wire.messages import ManifestUpdate
 
