@@ -87,15 +87,8 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         lacks=lambda demand: assignment.heard(demand),
     )
     runner = engines(settings, worker, lambda spec, words, often: anew.died(spec, words, often))
-    endpoint = Endpoint(
-        url=worker_endpoint(prepared.home.base),
-        pins=settings.data_dir / PINS_NAME,
-        pool_key=prepared.home.pool_key,
-        name=settings.name,
-        agent=f"iamine/{__version__}",
-        manifest=release.current(settings.data_dir, release.today()).serial,
-    )
-    link = Link(endpoint=endpoint, identity=load_or_create(key), owner=worker, random=SystemRandom().random)
+    identity = load_or_create(key)
+    link = Link(endpoint=endpoint(settings, prepared), identity=identity, owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
     settling = Settling(
         engines=runner,
@@ -152,7 +145,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: P
             stop.set()
 
         parts = put_together(settings, prepared, screen, key, leave)
-        on_duty, beats = asyncio.create_task(parts.duty.run()), asyncio.create_task(beat(told))
+        on_duty = asyncio.create_task(parts.duty.run())
         try:
             async with listen(settings.data_dir, shown(parts.duty.asked, parts.worker, screen), screen.say):
                 if await _first(stop, on_duty, parts.duty.ready):
@@ -170,9 +163,19 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: P
             await asyncio.gather(on_duty, return_exceptions=True)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(parts.runner.close(), RUNNER_CLOSE_S)
-            beats.cancel()
-            await asyncio.gather(beats, return_exceptions=True)
         return next(iter(ends), EXIT_OK)
+
+
+def endpoint(settings: Settings, prepared: Prepared) -> Endpoint:
+    """Where the link goes, and what this worker says of itself there."""
+    return Endpoint(
+        url=worker_endpoint(prepared.home.base),
+        pins=settings.data_dir / PINS_NAME,
+        pool_key=prepared.home.pool_key,
+        name=settings.name,
+        agent=f"iamine/{__version__}",
+        manifest=release.current(settings.data_dir, release.today()).serial,
+    )
 
 
 def engines(settings: Settings, worker: Worker, on_crash: Callable[[ModelSpec, str, bool], bool]) -> Runner:

@@ -17,12 +17,13 @@ from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import Shelf, open_progress
 from appliance.agent.models import Catalog
 from appliance.agent.notified import Notified
-from appliance.agent.notify import notify
+from appliance.agent.notify import Notify, notify
 from appliance.agent.prepared import Prepared, describe, prepare, verdicts
 from appliance.agent.prepared import at_hand as files_at_hand
 from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
-from appliance.agent.screen import PlainScreen, error_line, open_screen
+from appliance.agent.screen import PlainScreen, Screen, error_line, open_screen
 from appliance.agent.statusfile import StatusFile
+from appliance.agent.upgrade import in_thread
 from iamine import chat, claiming, release
 from iamine.client import FILE_NAME, read_file
 from iamine.errors import IamineError
@@ -122,11 +123,7 @@ def run_worker(args: argparse.Namespace) -> int:
     try:
         check_processor()
         with app.sole_worker(chosen.data_dir):
-            prepared = prepare(chosen, screen, supervised=bool(told.address))
-            tell(board, chosen, prepared)
-            sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
-            sensors[0].start()
-            return asyncio.run(app.work(chosen, prepared, screen, key=app.key_file(os.environ, chosen.data_dir), told=told))
+            return asyncio.run(_serve(chosen, screen, sensors, told))
     except IamineError as error:
         if args.status is not None:
             screen.say(error_line(error))
@@ -135,6 +132,24 @@ def run_worker(args: argparse.Namespace) -> int:
         for each in sensors:
             each.close()
         screen.close()
+
+
+async def _serve(chosen: Settings, screen: Screen, sensors: list[Sensing], told: Notify) -> int:
+    """Look around, then work. systemd hears all the time that this loop turns: looking is done beside it."""
+
+    def look() -> Prepared:
+        return prepare(chosen, screen, supervised=bool(told.address))
+
+    beats = asyncio.create_task(app.beat(told))
+    try:
+        prepared = await in_thread(look)
+        tell(screen.board, chosen, prepared)
+        sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
+        sensors[0].start()
+        return await app.work(chosen, prepared, screen, key=app.key_file(os.environ, chosen.data_dir), told=told)
+    finally:
+        beats.cancel()
+        await asyncio.gather(beats, return_exceptions=True)
 
 
 def check_processor() -> None:
