@@ -226,6 +226,7 @@ class Pool:
             name=self._config.name,
             version=__version__,
             cors_origins=frozenset(self._config.cors_origins),
+            files_url=self._config.files_url,
             max_body_bytes=self._config.max_body_bytes,
             max_bodies_bytes=self._config.max_bodies_bytes,
             stalled_client_s=self._config.stalled_client_s,

@@ -15,6 +15,7 @@ from iamine.paths import data_dir as default_data_dir
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]  # 0: the system chooses
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Address = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s?#]+)?$")]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 # Programs that can be told an address but no model ask for these; sizes as OpenAI's own price list ranks them (2026)
@@ -70,6 +71,7 @@ class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "IAMINE pool"
     announce: bool = True  # on the local network by mDNS, when `host` is not this machine only
     cors_origins: tuple[str, ...] = ()
+    files_url: Address = ""  # a web server over a models folder: this pool's workers are sent there
     max_body_bytes: Count = 32 * 1024 * 1024
     max_bodies_bytes: Count = 256 * 1024 * 1024  # of all requests that are being answered
     stream_deadline_s: Seconds = 300.0

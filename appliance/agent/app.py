@@ -106,6 +106,7 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         screen=screen,
         scan=lambda: at_hand(settings, screen),
         resting=lambda: duty.resting,
+        pool=prepared.home.base,
     )
     upgrade = course.upgrade()
     assignment = course.assignment(worker, upgrade)

@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from appliance.agent import app, benching, doctor, fetching, finding, fit, pause, report, status, units
+from appliance.agent import app, benching, doctor, fetching, finding, fit, pause, report, share, status, units
 from appliance.agent.board import Board
 from appliance.agent.config import Options, Settings, claim_page, settings
 from appliance.agent.errors import ConfigError
-from appliance.agent.fetch import Shelf, open_progress
+from appliance.agent.fetch import Shelf, Source, open_progress
 from appliance.agent.models import Catalog
 from appliance.agent.notified import Notified
 from appliance.agent.notify import Notify, notify
+from appliance.agent.peers import peers
 from appliance.agent.prepared import Prepared, describe, prepare, verdicts
 from appliance.agent.prepared import at_hand as files_at_hand
 from appliance.agent.probe import Sensing, disk_free_bytes, probe, sensors_here
@@ -59,6 +60,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _worker(_command(subparsers, "worker", "give this machine to a pool", run_worker))
     pause.register(subparsers)
     units.register(subparsers)
+    share.register(subparsers)
     _command(subparsers, "probe", "what this machine is, and which models fit it and why", run_probe, json=True)
     _command(subparsers, "models", "the known models: at hand or not, and whether they fit", run_models, json=True)
     getting = _command(subparsers, "fetch", "fetch the best model for this machine, or a named one", run_fetch)
@@ -226,8 +228,12 @@ def run_fetch(args: argparse.Namespace) -> int:
     catalog = at_hand(chosen)
     manifest, here = release.current(chosen.data_dir, release.today()), [file.model.id for file in catalog.files]
     wanted = fetching.wanted(manifest, named, probe(), here, chosen)
-    places = fetching.sources(chosen.fetch, args.places)
     progress, count = open_progress(sys.stderr, time.monotonic), 0
+
+    def places() -> Sequence[Source]:
+        found = peers(progress.say) if chosen.fetch.lan else ()
+        return fetching.sources(chosen.fetch, args.places, peers=found, pool=examined(chosen).pool)
+
     for model, path in fetching.run(wanted, places, Shelf(folder=chosen.models_dir), progress):
         out.line(f"{model.id} {path}")
         count += 1

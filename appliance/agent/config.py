@@ -51,12 +51,14 @@ class FetchSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `folders` are looked into (a stick, another disk), `mirrors` are web servers over somebody's models folder (a peer on the
     LAN, the pool's operator), `hub` is the address of a model hub (docs: it may hold {repo}, {revision} and {path}).
+    `lan`: between mirrors and hub, machines of the local network are asked that share their models there (`iamine share`).
     `auto`: a worker that starts fetches the best model for its machine by itself.
     """
 
     folders: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     hub: str = ""
+    lan: bool = True
     auto: bool = False
 
 

@@ -14,6 +14,7 @@ from appliance.agent.fetch import Folder, PlainProgress, Shelf, Source
 from appliance.agent.machine import Hardware
 from appliance.agent.models import Catalog
 from appliance.agent.moving import Option, option
+from appliance.agent.peers import peers
 from appliance.agent.plan import Plan, plan
 from appliance.agent.screen import Screen
 from appliance.agent.settling import Settling
@@ -28,7 +29,7 @@ FETCH_BYTES_PER_S = 5e6  # taken for a line that nobody measured
 
 @dataclass(slots=True, kw_only=True)
 class Course:
-    """What both need: `machine` is the machine as it may be used, `scan` looks what is at hand."""
+    """What both need: `machine` is the machine as it may be used, `scan` looks what is at hand, `pool` is the pool's base."""
 
     settings: Settings
     machine: Callable[[], Hardware]
@@ -36,6 +37,7 @@ class Course:
     screen: Screen
     scan: Callable[[], Catalog]
     resting: Callable[[], bool]
+    pool: str = ""
     _assigned: Assignment | None = None
 
     def upgrade(self) -> Upgrade:
@@ -75,7 +77,7 @@ class Course:
 
     @property
     def _fetches(self) -> bool:
-        return self.settings.fetch.auto and not self.settings.model and bool(fetching.sources(self.settings.fetch))
+        return self.settings.fetch.auto and not self.settings.model
 
     def _manifest(self) -> Manifest:
         return release.current(self.settings.data_dir, release.today())
@@ -104,11 +106,16 @@ class Course:
         return fetch
 
     def _run(self, wanted: fetching.Wanted, stopped: Callable[[], bool], places: Sequence[Source] = ()) -> Landed:
-        shelf, places = Shelf(folder=self.settings.models_dir), places or fetching.sources(self.settings.fetch)
-        screen = self.screen
+        shelf, screen = Shelf(folder=self.settings.models_dir), self.screen
         progress = PlainProgress(screen.say, time.monotonic, screen.progress_every_s, screen.board.fetching)
         keep = [spec.file_sha256 for spec in self.settling.serving]
-        return fetching.run(wanted, places, shelf, progress, stopped=stopped, keep=keep)
+        asked = (lambda: places) if places else self._places
+        return fetching.run(wanted, asked, shelf, progress, stopped=stopped, keep=keep)
+
+    def _places(self) -> Sequence[Source]:
+        """Where to ask, neighbours too; looking for them takes seconds."""
+        found = peers(self.screen.say) if self.settings.fetch.lan else ()
+        return fetching.sources(self.settings.fetch, peers=found, pool=self.pool)
 
     def _choose(self, catalog: Catalog) -> Plan:
         """The best that is here now; but what the pool needed last stays."""
@@ -127,7 +134,7 @@ class Course:
         found = [each for model in here if (each := option(model, room, known)) is not None]
         serving = next((each for each in found if each.file_sha256 in loaded), None)
         others = [each for each in found if each.file_sha256 not in loaded]
-        if self._fetches:
+        if self._fetches and fetching.sources(self.settings.fetch):  # what neighbours have is not known beforehand
             others += self._elsewhere(here, room)
         return Choices(serving=serving, others=others)
 

@@ -31,11 +31,16 @@ SOUND_S = 10.0
 Wanted = Callable[[float], tuple[Rung, ...]]  # what to fetch in order, on a line of so many bytes per second
 
 
-def sources(chosen: FetchSettings, extra: Sequence[str] = ()) -> tuple[Source, ...]:
-    """Where to ask, in order: `extra` first (folders or mirrors), then the settings' folders, mirrors and hub."""
+def sources(
+    chosen: FetchSettings, extra: Sequence[str] = (), *, peers: Sequence[str] = (), pool: str = ""
+) -> tuple[Source, ...]:
+    """Where to ask, in order: `extra` first (folders or mirrors), the settings' folders and mirrors, `peers` that share their
+    models on the local network, the pool (its base address, "" for none), the hub.
+    """
     said = [mirror(each) if "://" in each else Folder(path=Path(each).expanduser().absolute()) for each in extra]
     folders = [Folder(path=Path(each)) for each in chosen.folders]
-    return (*said, *folders, *(mirror(each) for each in chosen.mirrors), *([hub(chosen.hub)] if chosen.hub else []))
+    webs = [mirror(each) for each in dict.fromkeys((*chosen.mirrors, *peers, *([f"{pool}/files"] if pool else [])))]
+    return (*said, *folders, *webs, *([hub(chosen.hub)] if chosen.hub else []))
 
 
 def held_by(manifest: Manifest, folder: Folder) -> Manifest:
@@ -65,7 +70,7 @@ def wanted(
 
 def run(
     wanted: Wanted,
-    places: Sequence[Source],
+    places: Callable[[], Sequence[Source]],
     shelf: Shelf,
     progress: Progress,
     *,
@@ -75,16 +80,18 @@ def run(
 ) -> Iterator[tuple[Model, Path]]:
     """Fetch the models in order and yield each as it lands; `keep` are hashes that may not go to make room.
 
-    The best model is begun for `SOUND_S`: how fast it comes decides whether a smaller one goes first; what came is kept.
+    `places` is asked once there is something to fetch: looking for peers takes seconds. The best model is begun for `SOUND_S`:
+    how fast it comes decides whether a smaller one goes first; what came is kept.
     Raises ConfigError without a source, FetchFailed, NoRoom, Stopped.
     """
     best = wanted(math.inf)
     if not best:
         return
-    if not places:
+    sources = places()
+    if not sources:
         raise ConfigError("nothing says where models are fetched from", hint=NO_SOURCE)
     needed = {*keep, best[-1].model.file_sha256}
-    fetcher = Fetcher(shelf=shelf, sources=places, progress=progress)
+    fetcher = Fetcher(shelf=shelf, sources=sources, progress=progress)
     end = now() + SOUND_S
     fetcher.clock = Clock(stopped=lambda: stopped() or (now() > end and len(wanted(progress.rate.bytes_per_s or 1.0)) > 1))
     progress.say(f"{best[-1].model.id}: {best[-1].reason}")

@@ -88,3 +88,13 @@ def instance(name: str, kind: str) -> str:
     """The full name of what is announced: a label of at most 63 bytes and the kind."""
     label = shown(name).replace(".", " ").encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore").strip()
     return f"{label or 'iamine'}.{kind}"
+
+
+def models_text() -> dict[str, str]:
+    """The TXT record of a models folder."""
+    return {"txtvers": "1"}
+
+
+def models_place(where: Place, text: Mapping[bytes, bytes | None]) -> Place | None:
+    """Where models are shared; None for a record of a kind that is not known here."""
+    return where if text.get(b"txtvers") == b"1" else None

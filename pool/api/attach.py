@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from pool.api import answers, demand, embeddings, errors, me, messages, models, pages, replies, responses
+from pool.api import answers, demand, embeddings, errors, files, me, messages, models, pages, replies, responses
 from pool.api import jobs as jobs_room
 from pool.api.desk import Desk
 from pool.api.gate import Gate
@@ -59,6 +59,6 @@ def attach(
     )
     errors.install(app)
     replies.install(app, origins=settings.cors_origins, metrics=metrics, gate=desk.gate)
-    for room in (answers, responses, messages, embeddings, models, jobs_room, me, demand, pages):
+    for room in (answers, responses, messages, embeddings, models, jobs_room, me, demand, pages, files):
         app.blueprint(room.routes(desk))
     app.blueprint(health_routes(desk))

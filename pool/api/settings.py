@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Bounds and names of the HTTP side. `cors_origins` are whole origins (https://example.org), or "*"."""
+    """Bounds and names of the HTTP side. `cors_origins` are whole origins (https://example.org), or "*".
+
+    `files_url`: a web server over a models folder, "" for none.
+    """
 
     name: str = "IAMINE pool"
     version: str = ""
     cors_origins: frozenset[str] = frozenset()
+    files_url: str = ""
     max_body_bytes: int = 4 * 1024 * 1024
     max_bodies_bytes: int = 256 * 1024 * 1024
     body_timeout_s: float = 60.0

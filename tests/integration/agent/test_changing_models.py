@@ -54,7 +54,7 @@ async def test_a_better_model_takes_over(tmp_path: Path) -> None:
         loaded=first.specs,
         fetch=lambda stopped: fetching.run(
             lambda bytes_per_s: (Rung(model=model, reason="better"),),
-            (Folder(path=tmp_path / "stick"),),
+            lambda: (Folder(path=tmp_path / "stick"),),
             Shelf(folder=chosen.models_dir),
             progress,
         ),

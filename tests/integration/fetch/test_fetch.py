@@ -1,17 +1,20 @@
 """Files come whole or not at all, whatever the servers do."""
 
+import asyncio
 import hashlib
 import random
 from pathlib import Path
 
 import pytest
 from fakes.fileserver import STALL_S, serving
+from fakes.poolserver import served
 
 from appliance.agent.fetch import Clock, Fetcher, FetchFailed, Folder, Shelf, Source, Stopped, Web, hub, mirror
 from appliance.agent.fetch.landing import PART
 from appliance.agent.fetch.rate import Rate
 from iamine.ids import ModelId
 from iamine.manifest import File, Model
+from pool.api.settings import Settings
 
 CONTENT = random.Random(1).randbytes(3_000_000)
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -190,3 +193,12 @@ def test_two_do_not_fetch_into_one_folder(tmp_path: Path) -> None:
         told.advance = advance  # type: ignore[method-assign]
         outer.fetch(model())
     assert told.done
+
+
+async def test_a_pool_sends_its_workers_to_its_file_server_and_one_without_is_passed_over(tmp_path: Path) -> None:
+    with serving(CONTENT) as server:
+        async with served() as without, served(Settings(files_url=server.address)) as pool:
+            sources = [mirror(f"{each.url}/v1/files") for each in (without, pool)]
+            path = await asyncio.to_thread(fetcher(tmp_path, *sources).fetch, model())
+        assert server.asked == [(f"/{SHA}/part-0.gguf", "")]
+    assert path.read_bytes() == CONTENT

@@ -89,6 +89,7 @@ def test_bench_measures_what_is_at_hand(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_fetch_without_a_source_says_what_to_set(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "worker.toml").write_text("[fetch]\nlan = false")
     code, _, err = run(capsys, "fetch", "qwen3.5-0.8b", "--data-dir", str(tmp_path))
     assert code == 1
     assert "IAMINE_HUB" in err

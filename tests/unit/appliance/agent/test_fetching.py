@@ -42,16 +42,16 @@ def test_the_best_is_wanted_or_the_one_named(tmp_path: Path) -> None:
 
 def test_without_a_source_it_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing says where") as caught:
-        list(run(lambda bytes_per_s: (SMALL,), (), Shelf(folder=tmp_path), PROGRESS))
+        list(run(lambda bytes_per_s: (SMALL,), tuple, Shelf(folder=tmp_path), PROGRESS))
     for name in ("folders", "mirrors", "hub", "IAMINE_HUB"):
         assert name in caught.value.hint
-    assert list(run(lambda bytes_per_s: (), (), Shelf(folder=tmp_path), PROGRESS)) == []
+    assert list(run(lambda bytes_per_s: (), lambda: pytest.fail(), Shelf(folder=tmp_path), PROGRESS)) == []
 
 
 def test_models_that_cannot_be_had_are_an_error_that_names_the_sources(tmp_path: Path) -> None:
     best = wanted(load(), "qwen3.5-0.8b", made(GB), [], settings(Options(), {}, tmp_path))
     with pytest.raises(FetchFailed, match=r"no source gave .*empty has no Qwen3.5-0.8B-Q4_K_M.gguf"):
-        list(run(best, (Folder(path=tmp_path / "empty"),), Shelf(folder=tmp_path), PROGRESS))
+        list(run(best, lambda: (Folder(path=tmp_path / "empty"),), Shelf(folder=tmp_path), PROGRESS))
 
 
 def model(stick: Path, name: str, size: int) -> Rung:
@@ -86,14 +86,22 @@ def test_how_fast_the_best_comes_decides_whether_a_smaller_one_goes_first(
         return (large,) if bytes_per_s > 1e7 else (small, large)
 
     progress = PlainProgress(lines.append, clock)
-    found = run(choose, (Folder(path=tmp_path),), Shelf(folder=tmp_path / "models"), progress, now=clock)
+    found = run(choose, lambda: (Folder(path=tmp_path),), Shelf(folder=tmp_path / "models"), progress, now=clock)
     assert [each.id for each, _ in found] == order
 
 
 def test_whoever_stops_it_is_heard(tmp_path: Path) -> None:
     large = model(tmp_path, "large", 5 << 20)
     with pytest.raises(Stopped):
-        list(run(lambda _: (large,), (Folder(path=tmp_path),), Shelf(folder=tmp_path / "m"), PROGRESS, stopped=lambda: True))
+        list(
+            run(
+                lambda _: (large,),
+                lambda: (Folder(path=tmp_path),),
+                Shelf(folder=tmp_path / "m"),
+                PROGRESS,
+                stopped=lambda: True,
+            )
+        )
 
 
 SMALL = Rung(model=load().model[1], reason="r")

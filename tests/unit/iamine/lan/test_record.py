@@ -12,6 +12,8 @@ from iamine.lan.record import (
     PoolRecord,
     instance,
     lan_only,
+    models_place,
+    models_text,
     place,
     pool_record,
     pool_text,
@@ -97,3 +99,10 @@ def test_an_instance_is_one_label_and_the_kind(name: str) -> None:
     label, dot, kind = instance(name, POOL_TYPE).partition(".")
     assert (kind, dot) == (POOL_TYPE, ".")
     assert 0 < len(label.encode()) <= MAX_NAME_BYTES
+
+
+def test_models_are_shared_at_a_place_by_a_record_of_a_known_kind() -> None:
+    text = {key.encode(): value.encode() for key, value in models_text().items()}
+    assert models_place(HERE, text) == HERE
+    assert models_place(HERE, {b"txtvers": b"2"}) is None
+    assert models_place(HERE, {}) is None
