@@ -19,6 +19,7 @@ from iamine import __version__, manifest, release
 from iamine.ids import WorkerId
 from iamine.keyfile import load_or_create
 from iamine.wire.messages import Hello
+from pool import logs
 from pool.api.attach import attach
 from pool.api.listener import Listener
 from pool.api.ports import App
@@ -54,7 +55,7 @@ HARD_EXIT_S = 6.0  # after a stop signal: whoever supervises us promises 8 s
 
 def serve(config: PoolConfig) -> int:
     """Serve until SIGTERM or Ctrl-C. Returns the process's exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.set_up(sys.stderr)
     return uvloop.run(Pool(config).run())
 
 

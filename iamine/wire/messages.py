@@ -4,11 +4,12 @@ Reading is tolerant: an unknown field is ignored, an unknown tag is an error (AD
 tokens of the answer from 0, whatever the epoch; a frame counts for (job, epoch, first index) only.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from iamine.ids import JobId, ModelId, SessionId, WorkerId
+from iamine.wire.limits import MAX_MARKS, Epoch, Hash, Mark, Name, Number, Rest, Said, Tokens, Vector, Whole
 from iamine.wire.values import ChatWork as ChatWork
 from iamine.wire.values import CompletionWork as CompletionWork
 from iamine.wire.values import EmbeddingWork as EmbeddingWork
@@ -78,7 +79,7 @@ class Hello(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hello")
     signature: bytes
     hardware: Hardware
     models: tuple[ModelOffer, ...]
-    name: str = ""
+    name: Name = ""
     holding: tuple[Held, ...] = ()
     manifest: int = 0
     speaks: tuple[str, ...] = ()
@@ -128,8 +129,8 @@ class Demand(Message, frozen=True, kw_only=True, omit_defaults=True, tag="demand
 class Goodbye(Message, frozen=True, kw_only=True, omit_defaults=True, tag="goodbye"):
     """Either way, last: why the link ends, for a person to read. `retry_after_s` < 0: do not come back like this."""
 
-    code: str
-    reason: str
+    code: Name
+    reason: Said
     retry_after_s: float = 0.0
 
 
@@ -186,7 +187,7 @@ class Standing(Message, frozen=True, kw_only=True, omit_defaults=True, tag="stan
 class Drain(Message, frozen=True, kw_only=True, omit_defaults=True, tag="drain"):
     """Either way: no new jobs on this link; those running end or are moved."""
 
-    reason: str = ""
+    reason: Said = ""
 
 
 class Started(Message, frozen=True, kw_only=True, omit_defaults=True, tag="started"):
@@ -198,21 +199,21 @@ class Started(Message, frozen=True, kw_only=True, omit_defaults=True, tag="start
     """
 
     job: JobId
-    epoch: int
-    prompt_tokens: int
-    cached_tokens: int = 0
-    prompt_sha256: str = ""
+    epoch: Epoch
+    prompt_tokens: Tokens
+    cached_tokens: Tokens = 0
+    prompt_sha256: Hash = ""
     reasoning: bool = False
-    marks: tuple[str, ...] = ()
+    marks: Annotated[tuple[Mark, ...], msgspec.Meta(max_length=MAX_MARKS)] = ()
 
 
 class Progress(Message, frozen=True, kw_only=True, omit_defaults=True, tag="progress"):
     """Worker -> pool, each second of prefill: how many prompt tokens are done."""
 
     job: JobId
-    epoch: int
-    done_tokens: int
-    total_tokens: int
+    epoch: Epoch
+    done_tokens: Tokens
+    total_tokens: Tokens
 
 
 class Step(Message, frozen=True, kw_only=True, omit_defaults=True, tag="step"):
@@ -228,27 +229,27 @@ class Finished(Message, frozen=True, kw_only=True, omit_defaults=True, tag="fini
     """
 
     job: JobId
-    epoch: int
-    tokens: int
+    epoch: Epoch
+    tokens: Whole
     reason: Literal["stop", "length"]
-    text: str = ""
-    stop: str = ""
+    text: Rest = ""
+    stop: Said = ""
 
 
 class Embedded(Message, frozen=True, kw_only=True, omit_defaults=True, tag="embedded"):
     """Worker -> pool: the vectors, in the order of the inputs, each of unit length."""
 
     job: JobId
-    epoch: int
-    vectors: tuple[tuple[float, ...], ...]
-    prompt_tokens: int
+    epoch: Epoch
+    vectors: tuple[Vector, ...]
+    prompt_tokens: Tokens
 
 
 class Failed(Message, frozen=True, kw_only=True, omit_defaults=True, tag="failed"):
     """Worker -> pool: this epoch is over. `retryable`: another worker may succeed; else the request itself is bad."""
 
     job: JobId
-    epoch: int
+    epoch: Epoch
     code: Literal[
         "context_overflow",
         "bad_request",
@@ -260,7 +261,7 @@ class Failed(Message, frozen=True, kw_only=True, omit_defaults=True, tag="failed
         "engine_lost",
         "draining",
     ]
-    message: str
+    message: Said
     retryable: bool
 
 
@@ -271,9 +272,9 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True, tag="hea
     `moving_to`: the model that it will serve soon instead of what it serves, with so much work (virtual tokens a second).
     """
 
-    running: int
+    running: Whole
     ready: bool = True
-    load: float = 0.0
+    load: Number = 0.0
     resting: bool = False
     moving_to: ModelId = ModelId("")
     moving_tps: float = 0.0

@@ -1,10 +1,23 @@
 """The values of wire version 1: the parts that its messages are made of, as frozen structs (messages.py)."""
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from iamine.ids import JobId, ModelId
+from iamine.wire.limits import (
+    MAX_DIMENSIONS,
+    MAX_TOP_LOGPROBS,
+    Bytes,
+    Epoch,
+    Hash,
+    ModelName,
+    Name,
+    Number,
+    TokenId,
+    Tokens,
+    Whole,
+)
 
 V = TypeVar("V", bound="Value")
 
@@ -20,22 +33,22 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Gpu(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One graphics device as the agent sees it; memory in bytes."""
 
-    name: str
-    backend: str
-    memory_bytes: int
-    memory_free_bytes: int = 0
+    name: Name
+    backend: Name
+    memory_bytes: Whole
+    memory_free_bytes: Whole = 0
 
 
 class Hardware(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What the machine is; memory in bytes."""
 
-    cpu: str
-    cores_physical: int
-    cores_usable: float
-    memory_bytes: int
-    memory_available_bytes: int
-    gpus: tuple[Gpu, ...] = ()
-    os: str = ""
+    cpu: Name
+    cores_physical: Whole
+    cores_usable: Number
+    memory_bytes: Whole
+    memory_available_bytes: Whole
+    gpus: Annotated[tuple[Gpu, ...], msgspec.Meta(max_length=64)] = ()
+    os: Name = ""
 
 
 class ModelOffer(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,16 +58,16 @@ class ModelOffer(Value, frozen=True, kw_only=True, omit_defaults=True):
     how its text is to be read (iamine.manifest); who does not know a name takes it for "".
     """
 
-    model: ModelId
-    file_sha256: str
-    template_sha256: str = ""
+    model: ModelName
+    file_sha256: Hash
+    template_sha256: Hash = ""
     kind: Literal["chat", "completion", "embedding"] = "chat"
-    tool_format: str = ""
-    reasoning_format: str = ""
+    tool_format: Name = ""
+    reasoning_format: Name = ""
     slots: int
-    context_tokens: int
-    vocabulary_tokens: int
-    embedding_dimensions: int = 0
+    context_tokens: Tokens
+    vocabulary_tokens: TokenId
+    embedding_dimensions: Annotated[int, msgspec.Meta(ge=0, le=MAX_DIMENSIONS)] = 0
     prefill_tps: float = 0.0
     decode_tps: float = 0.0
     exact: bool = False
@@ -121,18 +134,18 @@ Work = ChatWork | CompletionWork | EmbeddingWork
 class TopToken(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One alternative for a token: natural logarithm of its probability before temperature, and its bytes."""
 
-    id: int
-    logprob: float
-    bytes: tuple[int, ...]
+    id: TokenId
+    logprob: Number
+    bytes: Bytes
 
 
 class TokenLogprob(Value, frozen=True, kw_only=True, omit_defaults=True):
     """The drawn token's log probability and the best alternatives, best first."""
 
-    id: int
-    logprob: float
-    bytes: tuple[int, ...]
-    top: tuple[TopToken, ...] = ()
+    id: TokenId
+    logprob: Number
+    bytes: Bytes
+    top: Annotated[tuple[TopToken, ...], msgspec.Meta(max_length=MAX_TOP_LOGPROBS)] = ()
 
 
 class SequenceStep(Value, frozen=True, kw_only=True, omit_defaults=True):
@@ -142,9 +155,9 @@ class SequenceStep(Value, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     job: JobId
-    epoch: int
-    index: int
-    ids: tuple[int, ...]
+    epoch: Epoch
+    index: Whole
+    ids: tuple[TokenId, ...]
     text: str = ""
     logprobs: tuple[TokenLogprob, ...] = ()
 
@@ -182,7 +195,7 @@ class Held(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A job that outlived its link, with frames kept to tell: tokens [`first`, `tokens`) of its answer."""
 
     job: JobId
-    epoch: int
-    file_sha256: str
-    first: int
-    tokens: int
+    epoch: Epoch
+    file_sha256: Hash
+    first: Whole
+    tokens: Whole

@@ -9,6 +9,7 @@ from iamine.wire.messages import ModelOffer
 from pool.routing.types import ModelCard
 from pool.toolcalls.formats import Formats
 
+MOST_REMEMBERED = 512  # of those: anybody may offer any name, and another one every second
 REMEMBER_S = 600.0  # a model whose last worker left is listed this long: workers come and go
 
 
@@ -122,6 +123,13 @@ class Catalogue:
         else:
             del self._live[model]
             self._entries[model] = _Entry(card=replace(self._entries[model].card, workers=0), seen_at=now)
+            self._forget()
+
+    def _forget(self) -> None:
+        """The longest unseen, when too many are remembered that nobody offers."""
+        unseen = [model for model, entry in self._entries.items() if not entry.card.workers]
+        for model in sorted(unseen, key=lambda model: self._entries[model].seen_at)[: max(0, len(unseen) - MOST_REMEMBERED)]:
+            del self._entries[model]
 
 
 def _readable(card: ModelCard) -> ModelCard:

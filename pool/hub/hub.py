@@ -256,12 +256,9 @@ class Hub:
                 for sequence in sequences:
                     self._stepped(link, worker, sequence, now)
             case Started():
-                read = message.prompt_tokens, message.cached_tokens
-                if self._counts(self._scheduler.on_started(worker, message.job, message.epoch, now, *read)):
-                    journal = self._journals[message.job]
-                    journal.stream.put(journal.begun(worker, message))
+                self._started(worker, message, now)
             case Progress():
-                if self._counts(self._scheduler.on_progress(worker, message.job, message.epoch, now)):
+                if self._counts(self._scheduler.on_progress(worker, message.job, message.epoch, now, message.done_tokens)):
                     prefilled = Prefilled(done_tokens=message.done_tokens, total_tokens=message.total_tokens)
                     self._journals[message.job].stream.put(prefilled)
             case Finished():
@@ -289,6 +286,14 @@ class Hub:
             case Drain():
                 self._scheduler.on_drain(worker, now)
 
+    def _started(self, worker: WorkerId, started: Started, now: float) -> None:
+        read = started.prompt_tokens, started.cached_tokens
+        if self._counts(self._scheduler.on_started(worker, started.job, started.epoch, now, *read)):
+            journal = self._journals[started.job]
+            if started.prompt_tokens > journal.most_prompt_tokens:
+                raise OutOfOrder(f"a prompt of {started.prompt_tokens} tokens cannot be that of {started.job}")
+            journal.stream.put(journal.begun(worker, started))
+
     def _stepped(self, link: Link, worker: WorkerId, step: SequenceStep, now: float) -> None:
         verdict = self._scheduler.on_tokens(worker, step.job, step.epoch, step.index, len(step.ids), now)
         if not self._counts(verdict):
@@ -297,6 +302,8 @@ class Hub:
         offer = link.offers.get(self._scheduler.file_of(step.job))
         if offer is None or (step.ids and not (min(step.ids) >= 0 and max(step.ids) < offer.vocabulary_tokens)):
             raise OutOfOrder(f"a token of {step.job} is not in the model's vocabulary")
+        if not journal.takes(step.text, len(step.ids)):
+            raise OutOfOrder(f"more text than the tokens of {step.job} can hold")
         self.tally.tokens += len(step.ids)
         journal.stream.put(journal.append(step))
 

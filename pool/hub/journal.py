@@ -3,15 +3,18 @@
 from dataclasses import dataclass, field
 
 from iamine.ids import WorkerId
-from iamine.wire.messages import Job, SequenceStep, Started
+from iamine.wire.limits import MAX_REST_CHARACTERS, MAX_TOKEN_BYTES
+from iamine.wire.messages import ChatWork, CompletionWork, EmbeddingWork, Job, SequenceStep, Started, Work
 from pool.hub.stream import Stream
 from pool.routing.effects import Send
 from pool.routing.types import Begun, Delta, Ended, JobOrder, Segment, Vectors
 
+TEMPLATE_TOKENS = 16_384  # what a chat template may add by itself
+
 
 @dataclass(slots=True)
 class Journal:
-    """A live job. `ids` are the tokens accepted so far: enough to go on anywhere."""
+    """A live job. `ids` are the tokens accepted so far: enough to go on anywhere. `characters` counts its text."""
 
     order: JobOrder
     stream: Stream
@@ -20,6 +23,7 @@ class Journal:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     prompt_sha256: str = ""
+    characters: int = 0
 
     @classmethod
     def of(cls, order: JobOrder, stream: Stream) -> "Journal":
@@ -56,7 +60,8 @@ class Journal:
     def begun(self, worker: WorkerId, started: Started) -> Begun:
         """The prompt is tokenised by this worker; its tokens are counted from here on."""
         if not self.ids:
-            self.prompt_tokens, self.cached_tokens = started.prompt_tokens, started.cached_tokens
+            self.prompt_tokens = started.prompt_tokens
+            self.cached_tokens = min(started.cached_tokens, started.prompt_tokens)
             self.prompt_sha256 = started.prompt_sha256
         if not self.givers or self.givers[-1][0] != worker:
             self.givers.append((worker, len(self.ids)))
@@ -68,6 +73,16 @@ class Journal:
             reasoning=started.reasoning,
             marks=started.marks,
         )
+
+    @property
+    def most_prompt_tokens(self) -> int:
+        """What its prompt can have at most: no token is shorter than a byte, and a template says things of its own."""
+        return TEMPLATE_TOKENS + 2 * size_bytes(self.order.work) + len(self.ids)
+
+    def takes(self, text: str, tokens: int) -> bool:
+        """Whether so much text can belong to the answer once it has `tokens` more tokens; it is counted if so."""
+        self.characters += len(text)
+        return self.characters <= MAX_REST_CHARACTERS + MAX_TOKEN_BYTES * (len(self.ids) + tokens)
 
     def append(self, step: SequenceStep) -> Delta:
         """Tokens that count."""
@@ -99,3 +114,18 @@ class Journal:
             prompt_tokens=prompt_tokens,
             segments=(Segment(worker=worker, start=0, stop=0),),
         )
+
+
+def size_bytes(work: Work) -> int:
+    """Bytes of what is asked; token ids count one each."""
+    match work:
+        case ChatWork():
+            return memoryview(work.messages).nbytes + memoryview(work.tools).nbytes + len(work.opening.encode())
+        case CompletionWork():
+            return _bytes(work.prompt)
+        case EmbeddingWork():
+            return sum(_bytes(one) for one in work.inputs)
+
+
+def _bytes(prompt: str | tuple[int, ...]) -> int:
+    return len(prompt.encode()) if isinstance(prompt, str) else len(prompt)

@@ -28,7 +28,8 @@ class JobRecord:
 
     `links_lost`: how many links with it were lost since progress; machines go for reasons of their own. `decision` is why
     its worker has it; `charged` and `cost` are what was expected of this worker and what it did, in virtual tokens;
-    `pledge` is what its account still has pledged for it. `reads`: its worker has not written anything yet.
+    `pledge` is what its account still has pledged for it. `reads`: its worker has not written anything yet;
+    `read_tokens`: so much of the prompt it says it has read.
     """
 
     order: JobOrder
@@ -43,6 +44,7 @@ class JobRecord:
     tokens: int = 0
     begun: bool = False
     reads: bool = False
+    read_tokens: int = 0
     losses: list[WorkerId] = field(default_factory=list)
     links_lost: int = 0
     least_context: int = 0
@@ -240,6 +242,7 @@ class Board:
         record.state = step(record.state, JobStep.DISPATCH)
         record.epoch = max(record.epoch, record.epoch_floor) + 1
         record.worker, record.begun, record.reads, record.progressed_at = worker, False, True, now
+        record.read_tokens = 0
         record.file_sha256 = offer.file_sha256
         record.template_sha256 = record.template_sha256 if record.tokens else offer.template_sha256
         reason = decision.reason

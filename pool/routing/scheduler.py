@@ -187,15 +187,16 @@ class Scheduler:
             return STALE
         if not record.begun:
             self._board.started(record, prompt_tokens, cached_tokens)
-        record.progressed_at = now
+            record.progressed_at = now
         return COUNTS
 
-    def on_progress(self, worker: WorkerId, job: JobId, epoch: int, now: float) -> Verdict:
-        """Some more of the prompt is read."""
+    def on_progress(self, worker: WorkerId, job: JobId, epoch: int, now: float, done_tokens: int) -> Verdict:
+        """So much of the prompt is read. Whoever says the same again and again makes no progress."""
         record = self._current(worker, job, epoch, now)
         if record is None:
             return STALE
-        record.progressed_at = now
+        if done_tokens > record.read_tokens:
+            record.read_tokens, record.progressed_at = done_tokens, now
         return COUNTS
 
     def on_tokens(self, worker: WorkerId, job: JobId, epoch: int, index: int, count: int, now: float) -> Verdict:
@@ -209,6 +210,8 @@ class Scheduler:
             return Breach(f"token {index} of {job} came when token {record.tokens} was next")
         if record.tokens + count > record.order.sampling.max_tokens:
             return Breach(f"more than the {record.order.sampling.max_tokens} tokens asked for in {job}")
+        if not count:
+            return COUNTS  # text that was held back: no progress
         self._board.wrote(record, count)
         record.progressed_at = now
         record.losses.clear()

@@ -225,7 +225,7 @@ class FairWorld:
     def _read(self, worker: WorkerId, run: Run, left_s: float) -> None:
         if not self._current(worker, run):
             return
-        self.scheduler.on_progress(worker, run.job, run.epoch, self.now)
+        self.scheduler.on_progress(worker, run.job, run.epoch, self.now, int(1000 * self.now))  # ever more
         if left_s <= STEP_S:
             self.later(left_s, lambda: self._write(worker, run))
         else:

@@ -42,16 +42,19 @@ from iamine.wire.messages import (
     Started,
     Step,
     TokenLogprob,
+    TopToken,
 )
 
 JOBS = st.text(min_size=1, max_size=20).map(JobId)
 COUNTS = st.integers(0, 2**31 - 1)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
+NAMES = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=40)
+TOKENS = st.integers(0, 2**26)
 IDS = st.lists(COUNTS, max_size=8).map(tuple)
 SHA = st.text("0123456789abcdef", min_size=64, max_size=64)
 OFFERS = st.builds(
     ModelOffer,
-    model=TEXTS.map(ModelId),
+    model=NAMES.map(ModelId),
     file_sha256=SHA,
     kind=st.sampled_from(["chat", "completion", "embedding"]),
     slots=st.integers(1, 1024),
@@ -79,15 +82,15 @@ SAMPLING = st.builds(
 )
 FROM_WORKER = st.one_of(
     st.builds(Knock, versions=st.lists(st.integers(0, 9), max_size=3).map(tuple), nonce=st.binary(min_size=32, max_size=32)),
-    st.builds(Started, job=JOBS, epoch=COUNTS, prompt_tokens=COUNTS, prompt_sha256=SHA, reasoning=st.booleans()),
-    st.builds(Progress, job=JOBS, epoch=COUNTS, done_tokens=COUNTS, total_tokens=COUNTS),
+    st.builds(Started, job=JOBS, epoch=COUNTS, prompt_tokens=TOKENS, prompt_sha256=SHA, reasoning=st.booleans()),
+    st.builds(Progress, job=JOBS, epoch=COUNTS, done_tokens=TOKENS, total_tokens=TOKENS),
     st.builds(Step, sequences=st.lists(STEPS, max_size=5).map(tuple)),
     st.builds(Finished, job=JOBS, epoch=COUNTS, tokens=COUNTS, reason=st.sampled_from(["stop", "length"]), text=TEXTS),
-    st.builds(Embedded, job=JOBS, epoch=COUNTS, vectors=st.just(((0.5, -1.0),)), prompt_tokens=COUNTS),
+    st.builds(Embedded, job=JOBS, epoch=COUNTS, vectors=st.just(((0.5, -1.0),)), prompt_tokens=TOKENS),
     st.builds(Failed, job=JOBS, epoch=COUNTS, code=st.just("bad_request"), message=TEXTS, retryable=st.booleans()),
     st.builds(Heartbeat, running=COUNTS, ready=st.booleans()),
     st.builds(Models, models=st.lists(OFFERS, max_size=3).map(tuple)),
-    st.builds(Goodbye, code=TEXTS, reason=TEXTS),
+    st.builds(Goodbye, code=NAMES, reason=TEXTS),
 )
 FROM_POOL = st.one_of(
     st.builds(
@@ -115,6 +118,65 @@ def test_formats_that_a_newer_worker_names_are_heard() -> None:
     heard = decode_from_worker(frame)
     assert isinstance(heard, Models)
     assert (heard.models[0].tool_format, heard.models[0].reasoning_format) == ("smoke", "dreams")
+
+
+LOUD = "x" * 10_000
+BEYOND: list[tuple[Message, dict[str, object]]] = [
+    (Models(models=(offer(),)), {"model": "a\nb"}),
+    (Models(models=(offer(),)), {"model": ""}),
+    (Models(models=(offer(),)), {"model": LOUD}),
+    (Models(models=(offer(),)), {"model": "\x1b[2J"}),
+    (Models(models=(offer(),)), {"model": "\u202eevil"}),
+    (Models(models=(offer(),)), {"file_sha256": LOUD}),
+    (Models(models=(offer(),)), {"tool_format": LOUD}),
+    (Models(models=(offer(),)), {"context_tokens": 2**26 + 1}),
+    (Models(models=(offer(),)), {"vocabulary_tokens": 2**31}),
+    (Models(models=(offer(),)), {"embedding_dimensions": -1}),
+    (Started(job=JobId("j"), epoch=1, prompt_tokens=1), {"prompt_tokens": -1}),
+    (Started(job=JobId("j"), epoch=1, prompt_tokens=1), {"prompt_tokens": 2**63}),
+    (Started(job=JobId("j"), epoch=1, prompt_tokens=1, marks=("<a>",)), {"marks": ["<a>"] * 300}),
+    (Progress(job=JobId("j"), epoch=1, done_tokens=1, total_tokens=2), {"done_tokens": 10**30}),
+    (Finished(job=JobId("j"), epoch=1, tokens=1, reason="stop"), {"tokens": 10**400}),
+    (Failed(job=JobId("j"), epoch=1, code="no_slot", message="m", retryable=True), {"message": LOUD}),
+    (Goodbye(code="c", reason="r"), {"reason": LOUD}),
+    (Goodbye(code="c", reason="r"), {"code": "a\r\nb"}),
+    (Embedded(job=JobId("j"), epoch=1, vectors=((0.5,),), prompt_tokens=1), {"vectors": [[1e300]]}),
+    (Embedded(job=JobId("j"), epoch=1, vectors=((0.5,),), prompt_tokens=1), {"vectors": [[]]}),
+    (Heartbeat(running=1), {"running": -1}),
+]
+
+
+def replaced(value: object, changes: dict[str, object]) -> object:
+    """The JSON value with each key of `changes` set, at whatever depth it stands."""
+    match value:
+        case dict():
+            return {key: changes.get(key, replaced(each, changes)) for key, each in value.items()} | (
+                changes if changes.keys() <= value.keys() or "slots" in value else {}
+            )
+        case list():
+            return [replaced(each, changes) for each in value]
+        case _:
+            return value
+
+
+@pytest.mark.parametrize(("message", "changes"), BEYOND)
+def test_what_a_worker_says_of_itself_has_bounds(message: Message, changes: dict[str, object]) -> None:
+    good = json.loads(encode(message))
+    decode_from_worker(json.dumps(good))
+    with pytest.raises(Malformed, match=r"\$"):
+        decode_from_worker(json.dumps(replaced(good, changes)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"bytes": [256]}, {"bytes": [1] * 2000}, {"logprob": 1e300}, {"id": -2}, {"top": [{}] * 21}]
+)
+def test_a_token_is_told_within_bounds(changes: dict[str, object]) -> None:
+    told = TokenLogprob(id=1, logprob=-1.0, bytes=(104,), top=(TopToken(id=1, logprob=-2.0, bytes=(105,)),))
+    step = SequenceStep(job=JobId("j"), epoch=1, index=0, ids=(1,), text="h", logprobs=(told,))
+    good = json.loads(encode(Step(sequences=(step,))))
+    decode_from_worker(json.dumps(good))
+    with pytest.raises(Malformed):
+        decode_from_worker(json.dumps(replaced(good, changes)))
 
 
 @given(FROM_WORKER)

@@ -1,10 +1,11 @@
 """The models that the pool can name."""
 
 from fakes.hub import card
+from msgspec.structs import replace
 
 from iamine.ids import ModelId, WorkerId
 from iamine.wire.messages import ModelOffer
-from pool.hub.catalogue import REMEMBER_S, Catalogue
+from pool.hub.catalogue import MOST_REMEMBERED, REMEMBER_S, Catalogue
 
 WORKER = WorkerId("wrk_1")
 
@@ -35,3 +36,13 @@ def test_formats_that_this_pool_does_not_know_are_none() -> None:
     catalogue = Catalogue(remembered=(strange,), created=5, now=0.0)
     catalogue.offered(WORKER, (offer(tool_format="smoke", reasoning_format="dreams"),), 1.0)
     assert [(known.tool_format, known.reasoning_format) for known in catalogue.cards(1.0)] == [("", ""), ("", "")]
+
+
+def test_a_worker_that_offers_another_name_each_moment_is_not_remembered_for_all_of_them() -> None:
+    catalogue = Catalogue(remembered=(), created=5, now=0.0)
+    for number in range(MOST_REMEMBERED + 100):
+        named = replace(offer(), model=ModelId(f"m{number:05}"))
+        catalogue.offered(WORKER, (named,), float(number) / 10)
+    told = [known.model for known in catalogue.cards(60.0)]
+    assert len(told) == MOST_REMEMBERED + 1
+    assert (told[0], told[-1]) == ("m00099", f"m{MOST_REMEMBERED + 99:05}")

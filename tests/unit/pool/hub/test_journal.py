@@ -1,17 +1,34 @@
 """What a job's journal says at its end, and how one that an earlier pool had begun goes on."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from fakes.workers import FakeWorker
 
 from iamine.identity import Identity
 from iamine.ids import AccountId, JobId, ModelId, WorkerId, worker_id
-from iamine.wire.messages import Cancel, CompletionWork, Finished, Held, Job, Resume, Sampling, SequenceStep, Started, Step
+from iamine.wire.limits import MAX_REST_CHARACTERS, MAX_TOKEN_BYTES
+from iamine.wire.messages import (
+    Cancel,
+    ChatWork,
+    CompletionWork,
+    EmbeddingWork,
+    Finished,
+    Held,
+    Job,
+    Resume,
+    Sampling,
+    SequenceStep,
+    Started,
+    Step,
+    Work,
+)
 from pool.hub import Hub
 from pool.hub.catalogue import Catalogue
-from pool.hub.journal import Journal
+from pool.hub.journal import TEMPLATE_TOKENS, Journal
 from pool.hub.stream import Stream
 from pool.routing.adoptions import Expected
 from pool.routing.patience import Patience
@@ -37,6 +54,51 @@ async def test_a_worker_may_only_name_a_stop_string_that_was_asked_for(said: str
     journal = Journal.of(order(), Stream(on_cancel=lambda: None))
     journal.begun(WorkerId("wrk_1"), Started(job=JobId("job_1"), epoch=1, prompt_tokens=3))
     assert journal.ended("stop", "", said).stop == told
+
+
+async def test_no_more_text_is_taken_than_the_tokens_can_hold() -> None:
+    journal = Journal.of(order(), Stream(on_cancel=lambda: None))
+    assert journal.takes("x" * MAX_REST_CHARACTERS, 0)
+    assert not journal.takes("x", 0)
+    assert journal.takes("x" * (MAX_TOKEN_BYTES - 1), 1)
+    assert not journal.takes("x", 1)
+
+
+CHAT = ChatWork(messages=msgspec.Raw(b"[]"), tools=msgspec.Raw(b"[1]"), opening="\u00e4")
+
+
+@pytest.mark.parametrize(
+    ("work", "size"),
+    [
+        (CompletionWork(prompt="\u00e4"), 2),
+        (CompletionWork(prompt=(1, 2, 3)), 3),
+        (CHAT, 7),
+        (EmbeddingWork(inputs=("ab", (1,))), 3),
+    ],
+)
+async def test_a_prompt_has_no_more_tokens_than_bytes_beside_what_a_template_adds(work: Work, size: int) -> None:
+    journal = Journal.of(replace(order(), work=work), Stream(on_cancel=lambda: None))
+    assert journal.most_prompt_tokens == TEMPLATE_TOKENS + 2 * size
+
+
+@pytest.mark.parametrize("lie", ["prompt", "text"])
+async def test_a_worker_whose_figures_cannot_be_is_sent_away(lie: str) -> None:
+    """Its client would pay for a prompt that nobody wrote, or the pool would keep what no model says."""
+    hub = pool()
+    liar = FakeWorker(hub).join()
+    hub.submit(order())
+    liar.say(Started(job=JobId("job_1"), epoch=1, prompt_tokens=100_000 if lie == "prompt" else 3, cached_tokens=9))
+    step = SequenceStep(job=JobId("job_1"), epoch=1, index=0, ids=(1,), text="x" * 100_000)
+    liar.say(Step(sequences=(step,)))
+    liar.read()
+    assert liar.goodbye is not None and liar.goodbye.code == "out_of_order"
+    assert hub.queued == 1, "another goes on with it"
+
+
+async def test_what_was_cached_is_part_of_the_prompt() -> None:
+    journal = Journal.of(order(), Stream(on_cancel=lambda: None))
+    begun = journal.begun(WorkerId("wrk_1"), Started(job=JobId("job_1"), epoch=1, prompt_tokens=3, cached_tokens=9))
+    assert (begun.prompt_tokens, begun.cached_tokens) == (3, 3)
 
 
 def pool() -> Hub:

@@ -131,7 +131,7 @@ def test_only_the_current_epoch_and_worker_count(scheduler: Scheduler) -> None:
     assert scheduler.on_tokens(W, J, 2, 0, 1, 1.0) is STALE
     assert scheduler.on_tokens(V, J, 1, 0, 1, 1.0) is STALE
     assert scheduler.on_started(W, J, 1, 1.0) is STALE
-    assert scheduler.on_progress(W, JobId("never"), 1, 1.0) is STALE
+    assert scheduler.on_progress(W, JobId("never"), 1, 1.0, 5) is STALE
     assert scheduler.on_finished(W, J, 1, 0, 1.0) == (STALE, [])
     assert scheduler.on_embedded(W, J, 1, 1.0) == (STALE, [])
     assert scheduler.on_failed(W, failed(), 1.0) == (STALE, [])
@@ -365,8 +365,26 @@ def test_progress_with_a_long_prompt_is_no_stall() -> None:
     scheduler = Scheduler(Patience(late_tick_s=1e9))
     running(scheduler)
     for second in range(1, 9):
-        assert scheduler.on_progress(W, J, 1, float(second)) is COUNTS
+        assert scheduler.on_progress(W, J, 1, float(second), second) is COUNTS
         assert not of(CancelAt, scheduler.on_tick(float(second)))
+
+
+@pytest.mark.parametrize("said", ["progress", "started", "nothing"])
+def test_who_only_says_the_same_again_has_stalled(said: str) -> None:
+    """Else a worker could keep a client waiting for ever."""
+    scheduler = Scheduler(Patience(late_tick_s=1e9))
+    running(scheduler)
+    scheduler.on_started(W, J, 1, 0.0, 9, 0)
+    for second in range(1, 4):
+        match said:
+            case "progress":
+                assert scheduler.on_progress(W, J, 1, float(second), 1) is COUNTS
+            case "started":
+                assert scheduler.on_started(W, J, 1, float(second), 9, 0) is COUNTS
+            case _:
+                assert scheduler.on_tokens(W, J, 1, 0, 0, float(second)) is COUNTS
+    late_s = 4.5 if said == "progress" else 3.5
+    assert of(CancelAt, scheduler.on_tick(late_s))
 
 
 def test_why_a_worker_was_chosen_and_why_another_lost_the_job_is_told(scheduler: Scheduler) -> None:
