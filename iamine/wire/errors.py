@@ -2,11 +2,14 @@
 
 from iamine.errors import IamineError
 
+REASON_CHARACTERS = 1000  # of a goodbye; a reason may quote what the other side said
+
 
 class WireError(IamineError):
     """The other side broke the rules of the wire; the link ends with this code and reason."""
 
     def __init__(self, code: str, reason: str, *, fatal: bool = False, hint: str | None = None) -> None:
+        reason = reason[:REASON_CHARACTERS]
         super().__init__(reason, hint=hint)
         self.code = code
         self.reason = reason

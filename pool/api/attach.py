@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pool.api import answers, demand, embeddings, errors, files, me, messages, models, pages, replies, responses
 from pool.api import jobs as jobs_room
+from pool.api.asked import Asked
 from pool.api.desk import Desk
 from pool.api.gate import Gate
 from pool.api.health import routes as health_routes
@@ -41,6 +42,7 @@ def attach(
     `counters` are further figures for /metrics; `started_s` is when the pool started (seconds since 1970), now by default.
     """
     app.config.update(sanic_config(settings))
+    app.request_class = Asked
     metrics = Metrics(hub, counters)
     admission = Admission(requests_per_minute=settings.requests_per_minute, tokens_per_minute=settings.tokens_per_minute)
     desk = Desk(

@@ -156,7 +156,12 @@ def told_error(error: Exception) -> ToldError:
     if not isinstance(error, PoolError):
         error = PoolError("The pool failed to answer this request; asking again is safe.")
     message = f"{error.message} {error.hint}" if error.hint else error.message
-    return ToldError(message=message, type=error.type, param=error.param, code=error.code)
+    return ToldError(message=_sayable(message), type=error.type, param=error.param, code=error.code)
+
+
+def _sayable(text: str) -> str:
+    """The text where it quotes a client's bytes that are no UTF-8: they are shown as \\udcff."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def error_json(error: Exception) -> bytes:

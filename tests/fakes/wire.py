@@ -13,6 +13,7 @@ from iamine.ids import ModelId
 from iamine.wire.codec import decode_from_pool, encode
 from iamine.wire.messages import (
     MAX_FRAME_BYTES,
+    MAX_STEP_TOKENS,
     Embedded,
     EmbeddingWork,
     Finished,
@@ -94,11 +95,17 @@ class WireWorker:
             vectors = tuple((1.0, 0.0) for _ in job.work.inputs)
             await socket.send(encode(Embedded(job=job.job, epoch=job.epoch, vectors=vectors, prompt_tokens=5)))
             return
-        count = job.sampling.max_tokens
+        count = min(job.sampling.max_tokens, MAX_STEP_TOKENS)
         step = SequenceStep(job=job.job, epoch=job.epoch, index=0, ids=tuple(range(count)), text=text(count))
         await socket.send(encode(Started(job=job.job, epoch=job.epoch, prompt_tokens=5)))
         await socket.send(encode(Step(sequences=(step,))))
-        await socket.send(encode(Finished(job=job.job, epoch=job.epoch, tokens=count, reason="length")))
+        await socket.send(
+            encode(
+                Finished(
+                    job=job.job, epoch=job.epoch, tokens=count, reason="length" if count == job.sampling.max_tokens else "stop"
+                )
+            )
+        )
 
     def cut(self) -> None:
         """As a lost line does."""

@@ -179,6 +179,13 @@ def test_a_token_is_told_within_bounds(changes: dict[str, object]) -> None:
         decode_from_worker(json.dumps(replaced(good, changes)))
 
 
+def test_a_reason_that_quotes_the_other_side_is_short_enough_to_be_said() -> None:
+    with pytest.raises(Malformed) as caught:
+        decode_from_worker(json.dumps({"t": "x" * 100_000}))
+    assert len(caught.value.reason) <= 1000
+    decode_from_pool(encode(Goodbye(code=caught.value.code, reason=caught.value.reason)))
+
+
 @given(FROM_WORKER)
 def test_what_a_worker_says_is_what_the_pool_hears(message: Message) -> None:
     assert decode_from_worker(encode(message)) == message

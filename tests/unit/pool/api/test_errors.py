@@ -38,6 +38,22 @@ async def raw(pool: Served, data: bytes) -> tuple[int, dict[str, str], dict[str,
     return int(lines[0].split()[1]), headers, json.loads(body)["error"]
 
 
+@pytest.mark.parametrize("address", [b"/v1/\x1cx", b"http://[::1", b"//:x", b"\x01", b"/\xff\xfe"])
+async def test_an_address_that_cannot_be_read_is_answered(
+    pool: Served, caplog: pytest.LogCaptureFixture, address: bytes
+) -> None:
+    status, headers, error = await raw(pool, b"GET " + address + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+    assert status in (400, 404) and error["type"] == "invalid_request_error"
+    assert headers["x-request-id"].startswith("req_")
+    assert [one.message for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("line", [b"G\xffT / HTTP/1.1", b"POST / HTTP/1.1\r\ncontent-length: 2\r\nexpect: 1\xff"])
+async def test_bytes_that_are_no_text_are_the_clients_fault(pool: Served, line: bytes) -> None:
+    status, _, error = await raw(pool, line + b"\r\nhost: x\r\n\r\n")
+    assert status in (400, 405, 417) and error["type"] == "invalid_request_error"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

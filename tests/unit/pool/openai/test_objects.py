@@ -122,3 +122,8 @@ def test_where_several_models_worked_each_is_named() -> None:
     told = origin_json(Origin(job=JobId("job_1"), model=ModelId("m"), spans=spans, thoughts=(thought,)))
     assert told["segments"] == [{"worker": "a", "from": 0, "to": 2, "model": "small"}, {"worker": "b", "from": 2, "to": 3}]
     assert told["thinks"] == [{"model": "big", "worker": "c", "tokens": 4, "answered": True}]
+
+
+def test_an_error_may_quote_bytes_that_are_no_text() -> None:
+    told = json.loads(error_json(InvalidRequest("Unknown Expect: \udcff.")))
+    assert told["error"]["message"] == "Unknown Expect: \\udcff."

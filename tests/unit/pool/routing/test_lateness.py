@@ -5,8 +5,10 @@ import pytest
 from iamine.ids import AccountId, JobId, ModelId, WorkerId
 from iamine.wire.messages import CompletionWork, EmbeddingWork, ModelOffer, Sampling, Work
 from pool.routing.board import Board, JobRecord
+from pool.routing.effects import COUNTS, CancelAt
 from pool.routing.lateness import Lateness
 from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
 from pool.routing.types import JobOrder
 
 PATIENCE = Patience()
@@ -62,3 +64,46 @@ def test_a_process_that_slept_blames_nobody_for_that_time() -> None:
     lateness.ticked(1.0)
     lateness.ticked(1000.0)
     assert lateness.silent(state, 1000.0) is None and not lateness.stalled(record, 1000.0)
+
+
+def begun() -> Scheduler:
+    """A job has begun at second 0; its worker is to say something every 3 s."""
+    scheduler = Scheduler(Patience(late_tick_s=1e9))
+    offer = ModelOffer(
+        model=ModelId("m"),
+        file_sha256="f",
+        slots=1,
+        context_tokens=100,
+        vocabulary_tokens=10,
+        decode_tps=10.0,
+        prefill_tps=9.0,
+    )
+    scheduler.on_worker(WorkerId("w"), (offer,), 0.0)
+    order = JobOrder(
+        job=JobId("j"),
+        account=AccountId("a"),
+        model=ModelId("m"),
+        work=CompletionWork(prompt="x"),
+        sampling=Sampling(max_tokens=10),
+        wall_time_s=0.0,
+        deadline_s=1e6,
+    )
+    scheduler.on_job(order, 0.0)
+    assert scheduler.on_started(WorkerId("w"), JobId("j"), 1, 0.0, 9, 0) is COUNTS
+    return scheduler
+
+
+@pytest.mark.parametrize(("said", "late_s"), [("progress", 4.5), ("started", 3.5), ("no token", 3.5)])
+def test_who_only_says_the_same_again_has_stalled(said: str, late_s: float) -> None:
+    scheduler = begun()
+    for second in range(1, 4):
+        match said:
+            case "progress":
+                assert scheduler.on_progress(WorkerId("w"), JobId("j"), 1, float(second), 1) is COUNTS
+            case "started":
+                assert scheduler.on_started(WorkerId("w"), JobId("j"), 1, float(second), 9, 0) is COUNTS
+            case _:
+                assert scheduler.on_tokens(WorkerId("w"), JobId("j"), 1, 0, 0, float(second)) is COUNTS
+        assert not any(isinstance(one, CancelAt) for one in scheduler.on_tick(float(second)))
+    scheduler.on_heartbeat(WorkerId("w"), True, late_s)
+    assert any(isinstance(one, CancelAt) for one in scheduler.on_tick(late_s))

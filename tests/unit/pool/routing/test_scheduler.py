@@ -369,24 +369,6 @@ def test_progress_with_a_long_prompt_is_no_stall() -> None:
         assert not of(CancelAt, scheduler.on_tick(float(second)))
 
 
-@pytest.mark.parametrize("said", ["progress", "started", "nothing"])
-def test_who_only_says_the_same_again_has_stalled(said: str) -> None:
-    """Else a worker could keep a client waiting for ever."""
-    scheduler = Scheduler(Patience(late_tick_s=1e9))
-    running(scheduler)
-    scheduler.on_started(W, J, 1, 0.0, 9, 0)
-    for second in range(1, 4):
-        match said:
-            case "progress":
-                assert scheduler.on_progress(W, J, 1, float(second), 1) is COUNTS
-            case "started":
-                assert scheduler.on_started(W, J, 1, float(second), 9, 0) is COUNTS
-            case _:
-                assert scheduler.on_tokens(W, J, 1, 0, 0, float(second)) is COUNTS
-    late_s = 4.5 if said == "progress" else 3.5
-    assert of(CancelAt, scheduler.on_tick(late_s))
-
-
 def test_why_a_worker_was_chosen_and_why_another_lost_the_job_is_told(scheduler: Scheduler) -> None:
     running(scheduler)
     scheduler.on_started(W, J, 1, 0.0, 40, 10)
