@@ -238,6 +238,7 @@ class FairWorld:
         machine, asked = self.machines[worker], self.asked[run.job]
         rate_tps = machine.offer.decode_tps * machine.real / len(machine.jobs) ** 0.5
         count = max(1, min(asked.answer - asked.tokens, round(rate_tps * STEP_S)))
+        self.scheduler.on_stepped(worker, self.now)
         assert self.scheduler.on_tokens(worker, run.job, run.epoch, asked.tokens, count, self.now) is COUNTS
         asked.tokens += count
         run.unread = 0

@@ -1,7 +1,6 @@
 """What a job's journal says at its end, and how one that an earlier pool had begun goes on."""
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -77,7 +76,7 @@ CHAT = ChatWork(messages=msgspec.Raw(b"[]"), tools=msgspec.Raw(b"[1]"), opening=
     ],
 )
 async def test_a_prompt_has_no_more_tokens_than_bytes_beside_what_a_template_adds(work: Work, size: int) -> None:
-    journal = Journal.of(replace(order(), work=work), Stream(on_cancel=lambda: None))
+    journal = Journal.of(order().but(work=work), Stream(on_cancel=lambda: None))
     assert journal.most_prompt_tokens == TEMPLATE_TOKENS + 2 * size
 
 

@@ -97,6 +97,7 @@ def begun() -> Scheduler:
 def test_who_only_says_the_same_again_has_stalled(said: str, late_s: float) -> None:
     scheduler = begun()
     for second in range(1, 4):
+        scheduler.on_heartbeat(WorkerId("w"), True, float(second))
         match said:
             case "progress":
                 assert scheduler.on_progress(WorkerId("w"), JobId("j"), 1, float(second), 1) is COUNTS
