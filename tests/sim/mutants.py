@@ -22,6 +22,18 @@ SIMULATION = ("tests/sim/many.py", "100", "--stop-early", "--processes", "1")
 DISPATCH = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/unit/pool/dispatch")
 LIMIT_S = 240.0
 NO_PROGRAM = ("NameError", "SyntaxError", "ImportError", "AttributeError")  # that proves nothing
+CROWD = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/sim/test_demand.py")
+LACKS = (
+    "-m",
+    "pytest",
+    "-q",
+    "-x",
+    "-p",
+    "no:cacheprovider",
+    "tests/unit/pool/routing/test_lacks.py",
+    "tests/unit/pool/routing/test_demand.py",
+)
+DEMAND, LACKS_FILE = "pool/routing/demand.py", "pool/routing/lacks.py"
 SCHEDULER, BOARD, LATENESS = "pool/routing/scheduler.py", "pool/routing/board.py", "pool/routing/lateness.py"
 ROSTER = "pool/hub/roster.py"
 HUB, JOURNAL, RECORD = "pool/hub/hub.py", "pool/hub/journal.py", "pool/dispatch/record.py"
@@ -86,6 +98,10 @@ MUTANTS = (
     Mutant("a slot is never free again", Edit(BOARD, "not self.fleet.release(worker, record.order.job)", "not self.fleet.get(worker)")),
     Mutant("one key may have two sessions", Edit(HUB, "if older is not None:", "if False:")),
     Mutant("an old link's end ends the new one", Edit(ROSTER, "worker is None or self._links.get(worker) is not link", "worker not in self._links")),
+    Mutant("everybody is asked at once", Edit(DEMAND, "come = min(1.0, max(lack / others, 1 / workers) * lasting.urge)", "come = 1.0"), CROWD),
+    Mutant("who is on the way counts for nothing", Edit(DEMAND, "(index.work_tps if index else 0.0) + coming, self", "(index.work_tps if index else 0.0), self"), CROWD),
+    Mutant("what waits is no demand", Edit(DEMAND, "indexes.get(name), waiting.get(name, 0), now)", "indexes.get(name), 0, now)"), LACKS),
+    Mutant("the last server may leave", Edit(LACKS_FILE, "found |= {min(usable)} if usable else set()", "pass"), LACKS),
 )  # fmt: skip
 
 
