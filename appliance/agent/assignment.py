@@ -89,7 +89,7 @@ class Assignment:
             serving=choices.serving,
             others=choices.others,
             demand=demand,
-            draw=self.draw(),
+            draw=self.draw() if demand.turn is None else demand.turn,
             pinned=self.pinned,
             moved_at=self._moved_at,
         )
@@ -97,15 +97,14 @@ class Assignment:
         if not isinstance(decision, Move):
             self.hands.settle(decision.reason)
             return
-        self._moved_at = now
         before, course = self.mover.loaded, f"stays: the move to {decision.option.model} was given up"
         try:
             course = await self._move(decision, before)
         except AgentError as error:
             self.say(f"{error.message}; {error.hint}" if error.hint else error.message)
             self.failed(error)
-        finally:
             self._moved_at = self.clock()
+        finally:
             self.hands.settle(course)
 
     async def _move(self, move: Move, before: Sequence[ModelSpec]) -> str:
@@ -122,13 +121,15 @@ class Assignment:
         self.hands.move(option.model, option.work_tps)
         if not await self._drained(move):
             return f"stays: {option.model} is not lacking any more"
+        self._moved_at = self.clock()
         if not await self.mover.change(planned):
             return f"stays: {option.model} did not load here"
         if not self.good(option.file_sha256):
             back = Plan(specs=tuple(before), reasons=tuple(f"{each.model}: {option.model} is too slow here" for each in before))
             await self.mover.change(back)
+            self._moved_at = self.clock()
             return f"back from {option.model}: it is too slow here"
-        self.wished = option.model
+        self.wished, self._moved_at = option.model, self.clock()
         return f"moved to {move.reason}"
 
     async def _drained(self, move: Move) -> bool:

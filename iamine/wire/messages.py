@@ -116,7 +116,8 @@ class Demand(Message, frozen=True, kw_only=True, omit_defaults=True, tag="demand
     """Pool -> worker, to one that speaks it, when it changes: what the pool lacks. What to do about it the worker decides.
 
     `version` is that of the figures' meaning: who does not know it passes the message over. `stay`: this worker is not to leave
-    what it serves, for somebody waits for it and nobody else is there.
+    what it serves, for somebody waits for it and nobody else is there. `turn` spreads the workers evenly over [0, 1), another
+    way each time: whoever's is below a model's `come` is asked now. None: draw lots.
     """
 
     serial: int
@@ -124,6 +125,7 @@ class Demand(Message, frozen=True, kw_only=True, omit_defaults=True, tag="demand
     models: tuple[ModelDemand, ...] = ()
     tiers: tuple[TierDemand, ...] = ()
     stay: bool = False
+    turn: float | None = None
 
 
 class Goodbye(Message, frozen=True, kw_only=True, omit_defaults=True, tag="goodbye"):

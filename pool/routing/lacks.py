@@ -12,6 +12,8 @@ from pool.routing.fleet import Fleet
 LOOK_EVERY_S = 5.0
 ROUND_TICKS = 20  # everybody is told within so many ticks: 5 s at 4 ticks a second
 LEAST_A_TICK = 50
+Told = tuple[tuple[ModelDemand, ...], tuple[TierDemand, ...]]
+GOLDEN = 0.6180339887498949  # its multiples leave no part out for long (Weyl)
 
 
 class Lacks:
@@ -22,9 +24,10 @@ class Lacks:
         self.figures = Figures()
         self._looked_at: float | None = None
         self._serial = 0
-        self._told = self._told_keepers = DemandTold(serial=0)
+        self._told: Told = ((), ())
         self._keepers: frozenset[WorkerId] = frozenset()
-        self._round: Iterator[WorkerId] = iter(())
+        self._round: Iterator[tuple[int, WorkerId]] = iter(())
+        self._among = 1
         self._a_tick = LEAST_A_TICK
 
     def news(self, fleet: Fleet, waiting: Mapping[ModelId, int], now: float) -> list[Lack]:
@@ -33,20 +36,32 @@ class Lacks:
             self._looked_at = now
             self._look(fleet, waiting, now)
         found: list[Lack] = []
-        while len(found) < self._a_tick and (worker := next(self._round, None)) is not None:
+        while len(found) < self._a_tick and (following := next(self._round, None)) is not None:
+            number, worker = following
             if fleet.get(worker) is not None:
-                found.append(Lack(worker=worker, told=self._told_keepers if worker in self._keepers else self._told))
+                found.append(Lack(worker=worker, told=self._message(number, worker)))
         return found
+
+    def _message(self, number: int, worker: WorkerId) -> DemandTold:
+        models, tiers = self._told
+        stay, place = worker in self._keepers, turn(number, self._among, self._serial)
+        return DemandTold(serial=self._serial, models=models, tiers=tiers, stay=stay, turn=place)
 
     def _look(self, fleet: Fleet, waiting: Mapping[ModelId, int], now: float) -> None:
         before, self.figures = self.figures, self._demand.look(fleet.by_model, waiting, now)
         if not (before.lacks or self.figures.lacks):
             return
         self._serial += 1
-        self._told, self._told_keepers = (message(self.figures, self._serial, stay=stay) for stay in (False, True))
+        self._told = told(self.figures)
         self._keepers = keepers(fleet, waiting)
-        self._round = iter([state.worker for state in fleet])
+        workers = [state.worker for state in fleet]
+        self._round, self._among = iter(list(enumerate(workers))), max(1, len(workers))
         self._a_tick = max(LEAST_A_TICK, len(fleet) // ROUND_TICKS + 1)
+
+
+def turn(number: int, among: int, serial: int) -> float:
+    """A worker's place in [0, 1): all lie evenly, so that just the asked part is below any `come`; each time it is another."""
+    return round((number / among + serial * GOLDEN) % 1.0, 6) % 1.0
 
 
 def keepers(fleet: Fleet, waiting: Mapping[ModelId, int]) -> frozenset[WorkerId]:
@@ -59,7 +74,7 @@ def keepers(fleet: Fleet, waiting: Mapping[ModelId, int]) -> frozenset[WorkerId]
     return frozenset(found)
 
 
-def message(figures: Figures, serial: int, *, stay: bool) -> DemandTold:
+def told(figures: Figures) -> Told:
     """The figures as workers are told them; of very many models those that lack most."""
     models = tuple(
         ModelDemand(
@@ -81,4 +96,4 @@ def message(figures: Figures, serial: int, *, stay: bool) -> DemandTold:
         for one in figures.tiers
         if one.lack_tps
     )
-    return DemandTold(serial=serial, models=models, tiers=tiers, stay=stay)
+    return models, tiers

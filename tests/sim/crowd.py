@@ -160,12 +160,12 @@ class Crowd:
             serving=agent.options[agent.serving],
             others=[each for name, each in agent.options.items() if name != agent.serving],
             demand=told,
-            draw=self.random.random(),
+            draw=told.turn or 0.0,
             moved_at=agent.moved_at,
         )
         decision = plan(facts, self.now)
         if isinstance(decision, Move):
-            agent.moving, agent.moved_at = decision, self.now
+            agent.moving = decision
             self.scheduler.on_moving(worker, decision.option.model, decision.option.work_tps, self.now)
             self.take(self.scheduler.on_heartbeat(worker, False, self.now))
             if not agent.jobs:
@@ -183,12 +183,12 @@ class Crowd:
         self.later(LOAD_S, lambda: self._loaded(worker, agent, str(move.option.model)))
 
     def _loaded(self, worker: WorkerId, agent: Agent, model: str) -> None:
-        agent.serving = model
+        agent.serving, agent.moved_at = model, self.now
         self.take(self.scheduler.on_offers(worker, (agent.offer(model),), self.now))
         self._settle(worker, agent)
 
     def _settle(self, worker: WorkerId, agent: Agent) -> None:
-        agent.moving, agent.moved_at = None, self.now
+        agent.moving = None
         self.scheduler.on_moving(worker, None, 0.0, self.now)
         self.take(self.scheduler.on_heartbeat(worker, True, self.now))
 

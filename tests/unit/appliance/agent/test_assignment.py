@@ -149,6 +149,11 @@ async def test_a_model_that_is_not_here_is_fetched_before_anything_drains(world:
     assert (await told(world))[:2] == ["fetched there", "drains for there (100)"]
 
 
+async def test_who_is_asked_the_pool_may_say(world: World) -> None:
+    later = Demand(serial=1, models=(ModelDemand(model=ModelId("there"), lack_tps=80.0, wanted_tps=80.0, come=0.5),), turn=0.5)
+    assert "not all who could are asked at once" in (await told(world, later))[0]
+
+
 async def test_the_owners_rest_comes_first(world: World) -> None:
     world.at_rest = True
     assert await told(world) == []

@@ -1,11 +1,13 @@
 """Who is told what lacks, and when."""
 
+import pytest
+
 from iamine.ids import ModelId, WorkerId
 from iamine.wire.messages import MAX_MODELS, ModelOffer
 from pool.routing.demand import Demand
 from pool.routing.effects import Lack
 from pool.routing.fleet import Fleet
-from pool.routing.lacks import LEAST_A_TICK, LOOK_EVERY_S, Lacks, keepers
+from pool.routing.lacks import LEAST_A_TICK, LOOK_EVERY_S, Lacks, keepers, turn
 
 A, B = ModelId("a"), ModelId("b")
 
@@ -57,6 +59,14 @@ def test_of_a_model_that_is_waited_for_one_worker_is_to_stay() -> None:
     lacks.news(workers, {A: 1, B: 1}, 0.0)
     told = {lack.worker: lack.told.stay for lack in lacks.news(workers, {A: 1, B: 1}, LOOK_EVERY_S)}
     assert told == {"w000": True, "w001": False, "w002": False}
+
+
+@pytest.mark.parametrize("among", [1, 2, 7, 100])
+@pytest.mark.parametrize("part", [0.01, 0.25, 0.5, 1.0])
+def test_just_the_asked_part_is_below_it_and_each_time_another(among: int, part: float) -> None:
+    below = [{n for n in range(among) if turn(n, among, serial) < part} for serial in range(1, 200)]
+    assert {len(each) for each in below} <= {int(part * among), int(part * among) + 1}
+    assert set().union(*below) == set(range(among)), "everybody's turn comes"
 
 
 def test_a_worker_that_takes_nothing_cannot_be_counted_on() -> None:
