@@ -34,6 +34,8 @@ KNOWN = frozenset(
 
 def parse_sampling(fields: Fields, *, seed: int, logprobs: int | None, grammar: Grammar | None) -> Sampling:
     """How to draw; `seed` counts when the request has none; `max_tokens` stays 0 until the model is known."""
+    if fields.value.keys().isdisjoint(KNOWN):
+        return Sampling(seed=positive_seed(seed), max_tokens=0, logprobs=logprobs, grammar=grammar)
     asked = fields.integer("seed", INT64_MIN, INT64_MAX)
     text = fields.string("grammar", max_length=MAX_GRAMMAR_CHARACTERS)
     if text and grammar:

@@ -88,8 +88,8 @@ class Admission:
         if known is None:
             self._make_room(now)
             known = self._buckets[account] = Bucket(self._limits[0], now), Bucket(self._limits[1], now)
-        for bucket, limit in zip(known, self._limits, strict=True):
-            bucket.refill(limit, now)
+        known[0].refill(self._limits[0], now)
+        known[1].refill(self._limits[1], now)
         return known
 
     def _make_room(self, now: float) -> None:

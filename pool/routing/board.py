@@ -82,6 +82,18 @@ class Board:
         record.reads = True
         record.history.sent(holder.worker, "held on to it while the pool was away", now)
 
+    def start(self, record: JobRecord, now: float) -> list[Effect]:
+        """A new job goes straight to a free worker where nobody waits; else it joins its account's line."""
+        order = record.order
+        index = self.fleet.index(order.model)
+        if order.model in self.queues or index is None or not index.free:
+            self.enter(record)
+            return self.fill(order.model, now)
+        self._admit(record)
+        decision = self._decide(index, record, now)
+        assert decision is not None, "whoever is new may be served by anybody"
+        return [self._dispatch(record, decision, now)]
+
     @property
     def queued(self) -> int:
         """Jobs that wait."""
@@ -128,13 +140,13 @@ class Board:
         queue, index = self.queues.get(model), self.fleet.index(model)
         if queue is None:
             return effects
-        effects += [
-            self._dispatch(self.jobs[job], decision, now)
-            for job in queue.front()
-            if index and index.free and (decision := self._decide(index, self.jobs[job], now))
-        ]
+        for job in queue.front():
+            if index and index.free and (decision := self._decide(index, self.jobs[job], now)):
+                queue.remove(job)
+                effects.append(self._dispatch(self.jobs[job], decision, now))
         # whoever is in a line has no file yet, so any free slot will do for the first
         while index and index.free and (first := queue.first()) and (decision := self._decide(index, self.jobs[first], now)):
+            queue.remove(first)
             effects.append(self._dispatch(self.jobs[first], decision, now))
         if not queue:
             del self.queues[model]
@@ -238,7 +250,6 @@ class Board:
 
     def _dispatch(self, record: JobRecord, decision: Decision, now: float) -> Send:
         order, offer, worker = record.order, decision.place.offer, decision.place.worker
-        self._queue(order.model).remove(order.job)
         record.state = step(record.state, JobStep.DISPATCH)
         record.epoch = max(record.epoch, record.epoch_floor) + 1
         record.worker, record.begun, record.reads, record.progressed_at = worker, False, True, now

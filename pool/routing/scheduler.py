@@ -154,8 +154,7 @@ class Scheduler:
         record = JobRecord(order=order, deadline_s=order.deadline_s, progressed_at=now)
         if order.resumed is not None:
             return self._resume(record, order.resumed, now)
-        self._board.enter(record)
-        effects = self._board.fill(order.model, now)
+        effects = self._board.start(record, now)
         if self._board.queued > self._max_queue and record.state is JobState.QUEUED:
             message = f"{self._max_queue} requests wait already, and no key has more of them than this one"
             effects += self._board.refuse(self._board.excess(order.account), "queue_full", message, now)

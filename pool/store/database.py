@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
+import msgspec
 
 from pool.errors import Unavailable
 
@@ -138,6 +139,11 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def as_json(value: object) -> str:
+    """For a parameter of type jsonb. asyncpg takes it as a text; of an array it looks at every element, which is dearer."""
+    return msgspec.json.encode(value).decode()
 
 
 async def _no_reset(_connection: object) -> None:

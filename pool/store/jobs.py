@@ -11,7 +11,7 @@ from iamine.wire.messages import Value
 from pool.routing.history import UNTOLD, Story, Takeover
 from pool.routing.types import Segment, Start
 from pool.store import queries
-from pool.store.database import Connection, Database
+from pool.store.database import Connection, Database, as_json
 from pool.store.group import Group
 
 EndStatus = Literal["complete", "cut", "failed", "void"]
@@ -53,17 +53,27 @@ class _Row(Value, frozen=True, kw_only=True):
     def key(self) -> JobId:
         return self.start.job
 
-    def columns(self) -> tuple[object, ...]:
+    def columns(self) -> dict[str, object]:
         start, story = self.start, self.story
-        asked = start.job, start.account, start.model, start.tier, start.degraded, start.tier_reason, start.at_s
-        return *asked, self.status, self.prompt_tokens, self.completion_tokens, story.reason, story.waited_s
-
-    def legs(self) -> list[tuple[object, ...]]:
-        return [(self.key, n, leg.worker, leg.start, leg.stop) for n, leg in enumerate(self.segments)]
-
-    def losses(self) -> list[tuple[object, ...]]:
-        told = enumerate(self.story.takeovers)
-        return [(self.key, n, choice, one.worker, one.token, one.why, one.after_s) for n, (choice, one) in told]
+        return {
+            "id": start.job,
+            "account": start.account,
+            "model": start.model,
+            "tier": start.tier,
+            "degraded": start.degraded,
+            "tier_reason": start.tier_reason,
+            "at_s": start.at_s,
+            "status": self.status,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "reason": story.reason,
+            "waited_s": story.waited_s,
+            "legs": [{"worker": leg.worker, "start": leg.start, "stop": leg.stop} for leg in self.segments],
+            "losses": [
+                {"choice": choice, "worker": one.worker, "token": one.token, "why": one.why, "after_s": one.after_s}
+                for choice, one in story.takeovers
+            ],
+        }
 
 
 class Jobs:
@@ -110,13 +120,7 @@ class Jobs:
 
     async def _write(self, rows: Sequence[_Row], wait_s: float) -> list[Exception | None]:
         """All of them in one statement."""
-        await self._database.statement(
-            self._sql["write_jobs"],
-            *_columns([row.columns() for row in rows], 12),
-            *_columns([leg for row in rows for leg in row.legs()], 5),
-            *_columns([loss for row in rows for loss in row.losses()], 7),
-            wait_s=wait_s,
-        )
+        await self._database.statement(self._sql["write_jobs"], as_json([row.columns() for row in rows]), wait_s=wait_s)
         return [None] * len(rows)
 
     async def find(self, job: JobId) -> JobRecord | None:
@@ -142,8 +146,3 @@ class Jobs:
 def _takeover(row: Mapping[str, Any]) -> tuple[int, Takeover]:
     found = Takeover(worker=WorkerId(row["worker"]), token=row["token"], why=row["why"], after_s=row["after_s"])
     return row["choice"], found
-
-
-def _columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:
-    """The rows as columns, for unnest."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * count

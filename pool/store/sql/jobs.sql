@@ -1,13 +1,15 @@
 -- name: write_jobs
-WITH written AS (
+WITH new AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb)
+        AS new (id text, account text, model text, tier text, degraded boolean, tier_reason text, at_s double precision,
+                status text, prompt_tokens bigint, completion_tokens bigint, reason text, waited_s double precision,
+                legs jsonb, losses jsonb)
+), written AS (
     INSERT INTO job (id, account, model, tier, degraded, tier_reason, created_at,
                      status, prompt_tokens, completion_tokens, reason, waited_s, finished_at)
     SELECT id, account, model, tier, degraded, tier_reason, to_timestamp(at_s),
            status, prompt_tokens, completion_tokens, reason, waited_s, CASE WHEN status <> 'running' THEN now() END
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::double precision[],
-                  $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::double precision[])
-           AS new (id, account, model, tier, degraded, tier_reason, at_s,
-                   status, prompt_tokens, completion_tokens, reason, waited_s)
+      FROM new
     ON CONFLICT (id) DO UPDATE
        SET status = excluded.status, prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
            reason = excluded.reason, waited_s = excluded.waited_s, finished_at = excluded.finished_at
@@ -15,16 +17,19 @@ WITH written AS (
     RETURNING id
 ), legs AS (
     INSERT INTO job_segment (job, ordinal, worker, start, stop)
-    SELECT leg.job, leg.ordinal, leg.worker, leg.start, leg.stop
-      FROM unnest($13::text[], $14::integer[], $15::text[], $16::bigint[], $17::bigint[])
-           AS leg (job, ordinal, worker, start, stop)
-      JOIN written ON written.id = leg.job
+    SELECT new.id, leg.ordinal - 1, leg.worker, leg.start, leg.stop
+      FROM written
+      JOIN new ON new.id = written.id,
+           ROWS FROM (jsonb_to_recordset(new.legs) AS (worker text, start bigint, stop bigint))
+           WITH ORDINALITY AS leg (worker, start, stop, ordinal)
 )
 INSERT INTO job_takeover (job, ordinal, choice, worker, token, why, after_s)
-SELECT loss.job, loss.ordinal, loss.choice, loss.worker, loss.token, loss.why, loss.after_s
-  FROM unnest($18::text[], $19::integer[], $20::integer[], $21::text[], $22::bigint[], $23::text[], $24::double precision[])
-       AS loss (job, ordinal, choice, worker, token, why, after_s)
-  JOIN written ON written.id = loss.job
+SELECT new.id, loss.ordinal - 1, loss.choice, loss.worker, loss.token, loss.why, loss.after_s
+  FROM written
+  JOIN new ON new.id = written.id,
+       ROWS FROM (jsonb_to_recordset(new.losses)
+                  AS (choice integer, worker text, token bigint, why text, after_s double precision))
+       WITH ORDINALITY AS loss (choice, worker, token, why, after_s, ordinal)
 
 -- name: find_job
 SELECT id, account, model, status, prompt_tokens, completion_tokens, created_at, finished_at,

