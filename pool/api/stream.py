@@ -124,13 +124,15 @@ class Streamed:
             if isinstance(event, Waiting | Thinking):
                 self._told = event
                 event = await self._waited(outlet.send)
-            data = self._writer.write(event)
-            if isinstance(event, Done):
+            data, told = self._writer.write(event), event
+            while (following := self._answer.at_hand()) is not None and not isinstance(following, Waiting | Thinking):
+                data, told = data + self._writer.write(following), following
+            if isinstance(told, Done):
                 await outlet.end(data)
-                return event
+                return told
             if data:
                 await outlet.send(data)
-            event = await self._answer.__anext__()
+            event = following or await self._answer.__anext__()
 
     async def _waited(self, send: Send) -> AnswerEvent:
         """The next event that is more than waiting; a comment each second until then."""

@@ -52,6 +52,10 @@ class Answer:
     def __aiter__(self) -> "Answer":
         return self
 
+    def at_hand(self) -> AnswerEvent | None:
+        """The next event, if it is there already."""
+        return self._pending.popleft() if self._pending else None
+
     async def __anext__(self) -> AnswerEvent:
         while not self._pending:
             if self._over:
@@ -62,21 +66,21 @@ class Answer:
         return self._pending.popleft()
 
     async def _advance(self) -> None:
-        """Wait for one event of a choice."""
-        number, item = await self._merged.next()
-        if isinstance(item, Exception):
+        """Wait for the next events of a choice."""
+        number, told = await self._merged.next()
+        if isinstance(told, Exception):
             self._close("failed")
-            raise item
-        if isinstance(item, Moved) and number == 0:
-            self.head = self.head.but(model=item.model, fingerprint=item.fingerprint)
-        self._ended += isinstance(item, ChoiceEnded)
-        if item is not None and self._may_tell(item):
-            self._pending.append(item)
+            raise told
+        for event in told:
+            if isinstance(event, Moved) and number == 0:
+                self.head = self.head.but(model=event.model, fingerprint=event.fingerprint)
+            elif isinstance(event, ChoiceEnded):
+                self._ended += 1
+            if not isinstance(event, Accepted) or self._is_accepted():
+                self._pending.append(event)
 
-    def _may_tell(self, event: AnswerEvent) -> bool:
+    def _is_accepted(self) -> bool:
         """Accepted is told once, when every choice has begun."""
-        if not isinstance(event, Accepted):
-            return True
         first = not self._accepted and all(choice.begun for choice in self._choices)
         self._accepted = self._accepted or first
         return first
@@ -115,15 +119,22 @@ class Answer:
         return self._used() if self._usage is None else self._usage
 
     def _used(self) -> Usage:
-        tallies, thoughts = [choice.tally for choice in self._choices], self._thoughts()
-        read = tallies[:: self._samples] + thoughts
-        thought_tokens = sum([tally.tokens for tally in thoughts])
+        prompt = cached = completion = reasoning = 0
+        for number, choice in enumerate(self._choices):
+            tally = choice.tally
+            completion += tally.tokens
+            reasoning += tally.reasoning_tokens
+            if number % self._samples == 0:
+                prompt += tally.prompt_tokens
+                cached += tally.cached_tokens
+        for tally in self._thoughts():
+            completion += tally.tokens
+            reasoning += tally.tokens
+            prompt += tally.prompt_tokens
+            cached += tally.cached_tokens
         return Usage(
-            prompt_tokens=sum([tally.prompt_tokens for tally in read]),
-            cached_tokens=sum([tally.cached_tokens for tally in read]),
-            completion_tokens=sum([tally.tokens for tally in tallies]) + thought_tokens,
-            reasoning_tokens=sum([tally.reasoning_tokens for tally in tallies]) + thought_tokens,
-        )
+            prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, reasoning_tokens=reasoning
+        )  # fmt: skip
 
     def _thoughts(self) -> list[Tally]:
         return [thinking.tally for course in self._courses for thinking in course.thoughts]
@@ -132,24 +143,24 @@ class Answer:
         """All choices' segments on one line, thoughts behind them: each goes on where the one before ended."""
         line: list[Segment] = []
         base = 0
-        for tally in [*(choice.tally for choice in self._choices), *self._thoughts()]:
-            line += (Segment(worker=s.worker, start=base + s.start, stop=base + s.stop) for s in tally.told())
+        for tally in [*[choice.tally for choice in self._choices], *self._thoughts()]:
+            line += [Segment(worker=one.worker, start=base + one.start, stop=base + one.stop) for one in tally.told()]
             base += tally.tokens
         return tuple(line)
 
     def origin(self) -> Origin:
         """Where the answer came from, as known by now."""
-        spans = (
-            Span(worker=s.worker, start=s.start, stop=s.stop, choice=choice.index, model=self._foreign(choice, s))
-            for choice in self._choices
-            for s in choice.tally.told()
-        )
+        spans: list[Span] = []
+        for choice in self._choices:
+            for one in choice.tally.told():
+                foreign = self._foreign(choice, one)
+                spans.append(Span(worker=one.worker, start=one.start, stop=one.stop, choice=choice.index, model=foreign))
         return Origin(
             job=self.job,
             model=self.head.model,
             spans=tuple(spans),
             chosen=self._courses[0].place.chosen,
-            thoughts=tuple(thinking.told() for course in self._courses for thinking in course.thoughts),
+            thoughts=tuple([thinking.told() for course in self._courses for thinking in course.thoughts]),
         )
 
     def _foreign(self, choice: Choice, segment: Segment) -> str:

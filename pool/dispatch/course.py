@@ -6,7 +6,7 @@ and a further job goes on behind the result; when nobody here can serve it soon,
 """
 
 import logging
-from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -62,7 +62,7 @@ class Place(Value, frozen=True, kw_only=True):
 
 
 class Course:
-    """Iterate it for the AnswerEvents of one choice; `cancel` frees what it holds."""
+    """Ask it for the AnswerEvents of one choice; `cancel` frees what it holds."""
 
     def __init__(self, setting: Setting, place: Place, choice: Choice, order: JobOrder, stream: JobStream) -> None:
         self.choice = choice
@@ -71,7 +71,7 @@ class Course:
         self._setting = setting
         self._first = self._order = order
         self._stream, self._events = stream, stream.__aiter__()
-        self._pending: deque[AnswerEvent] = deque()
+        self._pending: list[AnswerEvent] = []
         self._over = False
         self._jobs = self._moves = 0
         self._asks: Asks | None = None
@@ -95,18 +95,17 @@ class Course:
         for thinking in self.thoughts:
             thinking.cancel()
 
-    def __aiter__(self) -> "Course":
-        return self
-
-    async def __anext__(self) -> AnswerEvent:
+    async def some(self) -> Sequence[AnswerEvent]:
+        """The next events, all that are there; none when the choice is over. Raises PoolError."""
         while not self._pending:
             if self._over:
-                raise StopAsyncIteration
+                return ()
             await (self._advance() if self._asks is None else self._think(self._asks))
-        return self._pending.popleft()
+        told, self._pending = self._pending, []
+        return told
 
     async def _advance(self) -> None:
-        """One event of the job."""
+        """Wait for an event of the job, and take those that came with it."""
         try:
             event = await (self._next() if self._detour.open else self._events.__anext__())
         except StopAsyncIteration:
@@ -116,9 +115,10 @@ class Course:
                 name_param(error, self._order)
                 raise
             return
-        if event is None or (isinstance(event, Queued) and self._waits(event)):
-            return
-        self._tell(event)
+        while event is not None:
+            if not (isinstance(event, Queued) and self._waits(event)):
+                self._tell(event)
+            event = None if self._over or self._asks is not None or self._detour.open else self._stream.at_hand()
 
     async def _next(self) -> StreamEvent | None:
         """The job's next event; None when the upstream provider took over, or could not."""

@@ -156,6 +156,9 @@ class KeptReader:
             await asyncio.sleep(0)
         return stream.events[self._next - 1]
 
+    def at_hand(self) -> None:
+        """Events are told one by one: an answer that is told again must not keep others waiting."""
+
     def cancel(self) -> None:
         """Stop reading. May be called again."""
         self._stream.forget(self._changed)

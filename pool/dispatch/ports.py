@@ -17,6 +17,9 @@ class JobStream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]: ...
 
+    def at_hand(self) -> StreamEvent | None:
+        """The next event, if it is there already and need not be told by itself."""
+
     def cancel(self) -> None:
         """Nobody waits any more: free the slot. May be called again."""
 

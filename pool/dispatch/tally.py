@@ -67,4 +67,7 @@ class Tally:
 
     def model_at(self, token: int) -> ModelId:
         """Whose this token is; "" for that of the model which began."""
-        return next((model for start, model in reversed(self.models) if start <= token), ModelId(""))
+        for start, model in reversed(self.models):
+            if start <= token:
+                return model
+        return ModelId("")

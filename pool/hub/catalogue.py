@@ -1,5 +1,6 @@
 """Which models the pool can name: offered now, or a short while ago (also before the pool's own restart)."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,15 @@ REMEMBER_S = 600.0  # a model whose last worker left is listed this long: worker
 class _Entry:
     card: ModelCard
     seen_at: float
+
+    @property
+    def until(self) -> float:
+        """When it is forgotten, if no worker offers it again."""
+        return math.inf if self.card.workers else self.seen_at + REMEMBER_S
+
+    def is_over(self, now: float) -> bool:
+        """Whether it is forgotten by now."""
+        return now > self.until
 
 
 class _Variants:
@@ -79,6 +89,8 @@ class Catalogue:
         self._entries = {card.model: _Entry(card=_readable(card), seen_at=now) for card in remembered}
         self._offers: dict[WorkerId, dict[ModelId, list[ModelOffer]]] = {}
         self._live: dict[ModelId, _Variants] = {}
+        self._cards: tuple[ModelCard, ...] = ()
+        self._changes_at = -math.inf  # the cards hold until then
 
     def offered(self, worker: WorkerId, offers: tuple[ModelOffer, ...], now: float) -> None:
         """The worker offers exactly these from now on."""
@@ -100,10 +112,11 @@ class Catalogue:
 
     def cards(self, now: float) -> tuple[ModelCard, ...]:
         """Offered now or within REMEMBER_S, by name."""
-        for model, entry in list(self._entries.items()):
-            if not entry.card.workers and now - entry.seen_at > REMEMBER_S:
-                del self._entries[model]
-        return tuple(self._entries[model].card for model in sorted(self._entries))
+        if now > self._changes_at:
+            self._entries = {model: one for model, one in self._entries.items() if not one.is_over(now)}
+            self._cards = tuple(self._entries[model].card for model in sorted(self._entries))
+            self._changes_at = min((one.until for one in self._entries.values()), default=math.inf)
+        return self._cards
 
     def _change(
         self, before: Mapping[ModelId, list[ModelOffer]], after: Mapping[ModelId, list[ModelOffer]], now: float
@@ -117,6 +130,7 @@ class Catalogue:
 
     def _update(self, model: ModelId, now: float) -> None:
         known, live = self._entries.get(model), self._live[model]
+        self._changes_at = -math.inf
         if live.workers:
             created = known.card.created if known else self._created
             self._entries[model] = _Entry(card=live.card(created), seen_at=now)

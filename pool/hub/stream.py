@@ -72,13 +72,19 @@ class Stream:
         return self
 
     async def __anext__(self) -> JobEvent:
-        while not self._events:
+        while (event := self.at_hand()) is None:
             if self._error is not None:
                 raise self._error
             if self._over:
                 raise StopAsyncIteration
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
+        return event
+
+    def at_hand(self) -> JobEvent | None:
+        """The next event, if it is there already; all deltas at once."""
+        if not self._events:
+            return None
         event = self._events.popleft()
         if not isinstance(event, Delta):
             return event

@@ -132,8 +132,10 @@ class Histories:
 
 def story(choices: Sequence[History], now: float) -> Story:
     """What is to be kept of them."""
-    return Story(
-        reason=next((one.reason for one in reversed(choices) if one.reason), ""),
-        waited_s=round(max((one.waiting_s(now) for one in choices), default=0.0), 3),
-        takeovers=tuple((number, one) for number, history in enumerate(choices) for one in history.takeovers),
-    )
+    reason, waited_s, takeovers = "", 0.0, list[tuple[int, Takeover]]()
+    for number, history in enumerate(choices):
+        reason = history.reason or reason
+        waited_s = max(waited_s, history.waiting_s(now))
+        for one in history.takeovers:
+            takeovers.append((number, one))
+    return Story(reason=reason, waited_s=round(waited_s, 3), takeovers=tuple(takeovers))

@@ -286,6 +286,8 @@ class Scheduler:
 
     def _fill(self, state: WorkerState, now: float) -> list[Effect]:
         effects: list[Effect] = []
+        if not self._board.queues:
+            return effects
         for model in dict.fromkeys(offer.model for offer in state.offers.values()):
             effects += self._board.fill(model, now)
         return effects

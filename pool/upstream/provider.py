@@ -123,6 +123,9 @@ class ProviderStream:
             raise StopAsyncIteration
         return item
 
+    def at_hand(self) -> None:
+        """A provider's words are told as they come."""
+
     def cancel(self) -> None:
         """Hang up. May be called again."""
         self._task.cancel()

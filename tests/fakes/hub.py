@@ -79,6 +79,9 @@ class FakeStream:
                 return step
         raise StopAsyncIteration
 
+    def at_hand(self) -> None:
+        return None
+
     def cancel(self) -> None:
         self.over = True
         self.cancelled.set()
