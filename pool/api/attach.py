@@ -13,11 +13,13 @@ from pool.api.metrics import Metrics
 from pool.api.ports import App, Counters, Health, HubView, Keys
 from pool.api.room import Room
 from pool.api.settings import Settings, sanic_config
+from pool.api.turnstile import Turnstile
 from pool.api.watch import Watch
 from pool.dispatch.claims import Claims
 from pool.dispatch.jobs import Jobs
 from pool.dispatch.service import Dispatch
 from pool.routing.admission import Admission
+from pool.routing.turns import Turns
 
 
 def _no_counters() -> Mapping[str, float]:
@@ -55,6 +57,7 @@ def attach(
         settings=settings,
         gate=Gate(settings.concurrent_per_key, admission),
         room=Room(settings.max_bodies_bytes),
+        turnstile=Turnstile(Turns(), linger_s=settings.refusal_s),
         watch=Watch(every_s=settings.watch_every_s, stalled_s=settings.stalled_client_s),
         metrics=metrics,
         started_s=time.time() if started_s is None else started_s,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sanic import Request
 
-from pool.api.room import Hold
+from pool.api.room import SMALL_BYTES, Hold, Room
 from pool.api.settings import Settings
 from pool.errors import InvalidRequest, PayloadTooLarge
 
@@ -48,18 +48,24 @@ def _is_here(request: Request) -> bool:
     return http.request_body is True and not http.expecting_continue and len(http.recv_buffer) >= http.request_bytes_left
 
 
-async def discard_body(request: Request) -> None:
+async def discard_body(request: Request, room: Room) -> None:
     """Read on for a while after a refusal: closing a socket with unread data resets it, and the reply would be lost."""
+    if _is_here(request):
+        await _discard(request.stream, room)
+        return
     try:
-        await asyncio.wait_for(_discard(request.stream), LINGER_S)
+        await asyncio.wait_for(_discard(request.stream, room), LINGER_S)
     except asyncio.TimeoutError:
         return
 
 
-async def _discard(stream: Any) -> None:
+async def _discard(stream: Any, room: Room) -> None:
     left = LINGER_BYTES
     while stream.request_body and left > 0:
-        left -= len(await stream.read() or b"")
+        size = len(await stream.read() or b"")
+        left -= size
+        if size >= SMALL_BYTES:
+            await room.pace(size)
 
 
 async def _read(request: Request, limit: int, hold: Hold) -> bytes:
@@ -71,6 +77,7 @@ async def _read(request: Request, limit: int, hold: Hold) -> bytes:
             raise _too_large(limit)
         hold.grow(size)
         parts.append(part)
+        await hold.pace(len(part))
     return b"".join(parts)
 
 

@@ -7,6 +7,7 @@ from pool.api.metrics import Metrics
 from pool.api.ports import Health, HubView, Keys
 from pool.api.room import Room
 from pool.api.settings import Settings
+from pool.api.turnstile import Turnstile
 from pool.api.watch import Watch
 from pool.dispatch.claims import Claims
 from pool.dispatch.jobs import Jobs
@@ -26,6 +27,7 @@ class Desk:
     settings: Settings
     gate: Gate
     room: Room
+    turnstile: Turnstile
     watch: Watch
     metrics: Metrics
     started_s: float

@@ -7,6 +7,7 @@ import asyncio
 from typing import Any
 
 from pool.api.http import QuickProtocol
+from pool.api.lobby import Lobby
 from pool.api.workers import PATH, WorkerConnection
 from pool.hub import Hub
 
@@ -17,8 +18,9 @@ SILENCE_S = 60.0  # a connection that says nothing for so long is closed
 class Door(asyncio.Protocol):
     """Waits for the first bytes. `sanic` is what Sanic gives to a protocol of its own; `connections` are the open ones."""
 
-    def __init__(self, hub: Hub, *, connections: set[object], **sanic: Any) -> None:
+    def __init__(self, hub: Hub, lobby: Lobby, *, connections: set[object], **sanic: Any) -> None:
         self._hub = hub
+        self._lobby = lobby
         self._connections = connections
         self._sanic = sanic
         self._transport: Any = None
@@ -57,7 +59,7 @@ class Door(asyncio.Protocol):
         self._connections.discard(self)
 
     def _worker(self) -> asyncio.Protocol:
-        connection = WorkerConnection(self._transport, self._hub, self._connections.discard)
+        connection = WorkerConnection(self._transport, self._hub, self._lobby, self._connections.discard)
         self._connections.add(connection)
         return connection
 

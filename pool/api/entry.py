@@ -1,5 +1,6 @@
 """The way in, the same for every POST: a key, a place, a body."""
 
+import asyncio
 from types import TracebackType
 
 from sanic import Request
@@ -8,7 +9,7 @@ from iamine.ids import AccountId
 from pool.api.auth import account_of
 from pool.api.body import BodyTooSlow, discard_body, read_body
 from pool.api.desk import Desk
-from pool.errors import PoolError
+from pool.errors import PoolError, RateLimited
 from pool.routing.features import BYTES_PER_TOKEN
 
 
@@ -48,6 +49,8 @@ class Entered:
         self.account = await account_of(desk.keys, self._request)
         desk.gate.enter(self.account)
         self._holds_place = True
+        if wait_s := desk.turnstile.wait_s(self.account):
+            await asyncio.sleep(wait_s)
         self.body = await read_body(self._request, desk.settings, self._hold)
         estimate = len(self.body) // BYTES_PER_TOKEN
         desk.gate.spend(self.account, estimate)
@@ -59,5 +62,7 @@ class Entered:
         self._hold.free()
         if self._holds_place:
             self._desk.gate.leave(self.account)
+        if isinstance(error, RateLimited):
+            await self._desk.turnstile.linger()
         if isinstance(error, PoolError) and not isinstance(error, BodyTooSlow):
-            await discard_body(self._request)
+            await discard_body(self._request, self._desk.room)

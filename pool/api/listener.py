@@ -9,6 +9,7 @@ from typing import Any
 from sanic.server.async_server import AsyncioServer
 
 from pool.api.door import Door
+from pool.api.lobby import Lobby
 from pool.api.ports import App
 from pool.hub import Hub
 
@@ -24,7 +25,7 @@ class Listener:
     @classmethod
     async def open(cls, app: App, hub: Hub, *, host: str, port: int, backlog: int) -> "Listener":
         """Listen from now on: clients are the app's, workers the hub's. Raises OSError when the address cannot be had."""
-        door: Any = partial(Door, hub)  # Sanic asks for a class, and calls it
+        door: Any = partial(Door, hub, Lobby())  # Sanic asks for a class, and calls it
         sock = _listening(host, port, backlog)  # ours: Sanic takes port 0 for 8000
         server: AsyncioServer | None = await app.create_server(sock=sock, backlog=backlog, access_log=False, protocol=door)
         if server is None:

@@ -24,6 +24,7 @@ class Settings:
     comment_every_s: float = 1.0
     stalled_client_s: float = 60.0
     watch_every_s: float = 0.1
+    refusal_s: float = 1.0
 
 
 NEVER_S = 30 * 24 * 3600  # Sanic has no "off" for its response timeout

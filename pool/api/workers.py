@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 
 from iamine.wire.messages import MAX_FRAME_BYTES
 from pool.api.frames import framed, whole_messages
+from pool.api.lobby import Lobby
 from pool.hub import Hub
 from pool.hub.link import Link
 
@@ -39,9 +40,12 @@ class Transport(Protocol):
 class WorkerConnection(asyncio.Protocol):
     """One connection from its handshake on; to the hub it is the socket. `on_end` is called once, when it is over."""
 
-    def __init__(self, transport: Transport, hub: Hub, on_end: Callable[["WorkerConnection"], None]) -> None:
+    def __init__(self, transport: Transport, hub: Hub, lobby: Lobby, on_end: Callable[["WorkerConnection"], None]) -> None:
         self._transport = transport
         self._hub = hub
+        self._lobby = lobby
+        self._inside = False  # it is welcomed, and nothing of it waits in the lobby
+        self._waiting = 0
         self._on_end = on_end
         self._websocket = ServerProtocol(max_size=MAX_FRAME_BYTES, logger=log)
         self._link: Link | None = None
@@ -52,7 +56,23 @@ class WorkerConnection(asyncio.Protocol):
     # ---- the transport's calls ------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Whole messages go to the hub, in order."""
+        """Whole messages go to the hub, in order; those of newcomers when it is their turn."""
+        if self._inside:
+            self._receive(data)
+        else:
+            self._queue(lambda: self._receive(data))
+
+    def _queue(self, work: Callable[[], None]) -> None:
+        self._waiting += 1
+        self._lobby.add(lambda: self._turn(work))
+
+    def _turn(self, work: Callable[[], None]) -> None:
+        self._waiting -= 1
+        if not self._transport.is_closing():
+            work()
+        self._inside = self._waiting == 0 and self._link is not None and self._link.worker is not None
+
+    def _receive(self, data: bytes) -> None:
         if self._at_frame():
             messages, rest = whole_messages(data, MAX_FRAME_BYTES)
             for message in messages:
@@ -70,6 +90,12 @@ class WorkerConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The worker says no more."""
+        if self._inside:
+            self._receive_eof()
+        else:
+            self._queue(self._receive_eof)
+
+    def _receive_eof(self) -> None:
         self._websocket.receive_eof()
         self._flush()
 

@@ -65,7 +65,7 @@ async def served(
         jobs=jobs,
         claims=claims,
         health=health,
-        settings=settings or Settings(),
+        settings=settings or Settings(refusal_s=0.0),
     )
     app.config.TOUCHUP = False  # it rewrites Sanic's classes, which works for one app in a process
     listener = socket.socket()
