@@ -25,6 +25,7 @@ class Door(asyncio.Protocol):
         self._sanic = sanic
         self._transport: Any = None
         self._first = b""
+        self._waits = False
         self._silence = asyncio.get_running_loop().call_later(SILENCE_S, self.abort)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -37,8 +38,22 @@ class Door(asyncio.Protocol):
         self._first += data
         if len(self._first) <= len(WORKER) and WORKER.startswith(self._first):
             return
-        self._leave()
-        taker = self._worker() if _asks_for_workers(self._first) else self._http()
+        if _asks_for_workers(self._first):
+            self._silence.cancel()
+            if not self._waits:
+                self._waits = True
+                self._lobby.add(self._let_in)
+        else:
+            self._leave()
+            self._hand_over(self._http())
+
+    def _let_in(self) -> None:
+        """It is the worker's turn, unless it left meanwhile."""
+        if not self._transport.is_closing():
+            self._leave()
+            self._hand_over(self._worker())
+
+    def _hand_over(self, taker: asyncio.Protocol) -> None:
         self._transport.set_protocol(taker)
         taker.data_received(self._first)
 

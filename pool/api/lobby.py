@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-TURN_S = 0.002
+TURN_S = 0.0005  # about two handshakes
 
 
 class Lobby:

@@ -1,6 +1,7 @@
 """Holds up requests while the event loop is late, and refusals for a moment: who is told no at once asks again at once."""
 
 import asyncio
+import time
 
 from iamine.ids import AccountId
 from pool.routing.turns import Turns
@@ -38,11 +39,13 @@ class Turnstile:
             self._lingering -= 1
 
     async def _look(self) -> None:
-        """Measure how late the loop is, while requests come, and no longer."""
+        """Measure how late the loop is and how much it works, while requests come, and no longer."""
         clock = asyncio.get_running_loop().time
         try:
             while (before := clock()) - self._used_at < IDLE_S:
+                worked = time.thread_time()
                 await asyncio.sleep(LOOK_EVERY_S)
-                self._turns.looked(clock() - before - LOOK_EVERY_S)
+                passed_s = clock() - before
+                self._turns.looked(passed_s - LOOK_EVERY_S, (time.thread_time() - worked) / passed_s)
         finally:
             self._task = None

@@ -102,7 +102,7 @@ class WorkerConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         self._cut.cancel()
-        if self._link is not None:
+        if self._link is not None:  # at once: no job may be sent to who is gone
             self._hub.disconnected(self._link)
         self._on_end(self)
 

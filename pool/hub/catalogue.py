@@ -89,6 +89,7 @@ class Catalogue:
         self._entries = {card.model: _Entry(card=_readable(card), seen_at=now) for card in remembered}
         self._offers: dict[WorkerId, dict[ModelId, list[ModelOffer]]] = {}
         self._live: dict[ModelId, _Variants] = {}
+        self._changed: dict[ModelId, float] = {}  # when; what that means for the cards is worked out when they are asked for
         self._cards: tuple[ModelCard, ...] = ()
         self._changes_at = -math.inf  # the cards hold until then
 
@@ -112,6 +113,9 @@ class Catalogue:
 
     def cards(self, now: float) -> tuple[ModelCard, ...]:
         """Offered now or within REMEMBER_S, by name."""
+        for model, changed_at in self._changed.items():
+            self._update(model, changed_at)
+        self._changed.clear()
         if now > self._changes_at:
             self._entries = {model: one for model, one in self._entries.items() if not one.is_over(now)}
             self._cards = tuple(self._entries[model].card for model in sorted(self._entries))
@@ -126,7 +130,10 @@ class Catalogue:
         for model, offers in before.items():
             self._live[model].remove(offers)
         for model in {*before, *after}:
-            self._update(model, now)
+            if model in self._entries:
+                self._changed[model] = now
+            else:
+                self._update(model, now)
 
     def _update(self, model: ModelId, now: float) -> None:
         known, live = self._entries.get(model), self._live[model]

@@ -46,3 +46,18 @@ def test_a_worker_that_offers_another_name_each_moment_is_not_remembered_for_all
     told = [known.model for known in catalogue.cards(60.0)]
     assert len(told) == MOST_REMEMBERED + 1
     assert (told[0], told[-1]) == ("m00099", f"m{MOST_REMEMBERED + 99:05}")
+
+
+def test_workers_may_come_and_go_between_two_looks() -> None:
+    catalogue = Catalogue(remembered=(), created=5, now=0.0)
+    catalogue.offered(WORKER, (offer(),), 1.0)
+    catalogue.gone(WORKER, 2.0)
+    assert [card.workers for card in catalogue.cards(3.0)] == [0]
+    for time in (4.0, 5.0):
+        catalogue.offered(WORKER, (offer(),), time)
+        catalogue.offered(WorkerId("wrk_2"), (offer(),), time)
+        catalogue.gone(WORKER, time)
+    assert [card.workers for card in catalogue.cards(5.0)] == [1]
+    catalogue.gone(WorkerId("wrk_2"), 6.0)
+    assert [card.workers for card in catalogue.cards(6.0 + REMEMBER_S)] == [0]
+    assert catalogue.cards(6.1 + REMEMBER_S) == ()
