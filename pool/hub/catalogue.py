@@ -108,14 +108,13 @@ class Catalogue:
 
     def card(self, model: ModelId) -> ModelCard | None:
         """What is known of a model, offered or not."""
+        self._settle()
         entry = self._entries.get(model)
         return entry.card if entry else None
 
     def cards(self, now: float) -> tuple[ModelCard, ...]:
         """Offered now or within REMEMBER_S, by name."""
-        for model, changed_at in self._changed.items():
-            self._update(model, changed_at)
-        self._changed.clear()
+        self._settle()
         if now > self._changes_at:
             self._entries = {model: one for model, one in self._entries.items() if not one.is_over(now)}
             self._cards = tuple(self._entries[model].card for model in sorted(self._entries))
@@ -134,6 +133,14 @@ class Catalogue:
                 self._changed[model] = now
             else:
                 self._update(model, now)
+        if len(self._changed) > MOST_REMEMBERED:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Work out what has changed."""
+        for model, changed_at in self._changed.items():
+            self._update(model, changed_at)
+        self._changed.clear()
 
     def _update(self, model: ModelId, now: float) -> None:
         known, live = self._entries.get(model), self._live[model]
@@ -143,7 +150,8 @@ class Catalogue:
             self._entries[model] = _Entry(card=live.card(created), seen_at=now)
         else:
             del self._live[model]
-            self._entries[model] = _Entry(card=replace(self._entries[model].card, workers=0), seen_at=now)
+            if known is not None:
+                self._entries[model] = _Entry(card=replace(known.card, workers=0), seen_at=now)
             self._forget()
 
     def _forget(self) -> None:

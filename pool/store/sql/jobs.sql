@@ -1,6 +1,8 @@
 -- name: write_jobs
 WITH new AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb)
+    SELECT id, account, model, tier, degraded, tier_reason, at_s,
+           status, prompt_tokens, completion_tokens, reason, waited_s, legs, losses
+      FROM jsonb_to_recordset($1::jsonb)
         AS new (id text, account text, model text, tier text, degraded boolean, tier_reason text, at_s double precision,
                 status text, prompt_tokens bigint, completion_tokens bigint, reason text, waited_s double precision,
                 legs jsonb, losses jsonb)
