@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import secrets
 import time
@@ -64,8 +65,7 @@ def home(settings: Settings, say: Callable[[str], None]) -> Home:
 
 def _search(wanted: str, known: FoundPool | None, where: Path, say: Callable[[str], None]) -> Proven:
     """Look again and again. Raises ConfigError."""
-    told_s = time.monotonic()
-    problem = ""
+    told_s, problem = -math.inf, ""
     while True:
         chosen = _look(wanted, known, where, say)
         if chosen.taken is not None:

@@ -28,6 +28,18 @@ class Host:
         self.started.append(process)
         return process
 
+    def unplug(self) -> None:
+        """No network but its own loopback, and that down: as a machine is before its network is there."""
+        for device in ("lan0", "lo"):
+            _ip("-n", self.name, "link", "set", device, "down")
+        _ip("-n", self.name, "addr", "flush", "dev", "lan0")
+
+    def plug(self) -> None:
+        """The network is there."""
+        _ip("-n", self.name, "addr", "add", f"{self.address}/24", "dev", "lan0")
+        for device in ("lo", "lan0"):
+            _ip("-n", self.name, "link", "set", device, "up")
+
     def udp_ports(self) -> set[int]:
         """The UDP ports that are open on that host."""
         command = ("ip", "netns", "exec", self.name, "cat", "/proc/net/udp", "/proc/net/udp6")
@@ -55,9 +67,7 @@ def two_hosts() -> Iterator[tuple[Host, Host]]:
             _ip("netns", "add", host.name)
         _ip("-n", ends[0].name, "link", "add", "lan0", "type", "veth", "peer", "name", "lan0", "netns", ends[1].name)
         for host in ends:
-            _ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", "lan0")
-            for device in ("lo", "lan0"):
-                _ip("-n", host.name, "link", "set", device, "up")
+            host.plug()
         yield ends[0], ends[1]
     finally:
         for host in ends:

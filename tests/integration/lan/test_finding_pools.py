@@ -113,3 +113,27 @@ def test_an_address_that_is_set_is_never_overridden(hosts: tuple[Host, Host], tm
     assert said == 'home: ["http://10.77.3.9:1/v1", ""]\n'
     said = find(here, tmp_path / "worker", "discover = false")
     assert "error: no pool is set" in said
+
+
+def test_a_machine_whose_network_comes_late_finds_its_pool_then(hosts: tuple[Host, Host], tmp_path: Path) -> None:
+    there, here = hosts
+    here.unplug()
+    tiny(there, tmp_path, "1", "8101", "Physics")
+    folder = tmp_path / "worker"
+    folder.mkdir()
+    (log := folder / "log").touch()
+    finder = here.python(log, str(FOLDER / "find.py"), str(folder))
+    until(lambda: "still looking" in log.read_text(), 60, log)
+    here.plug()
+    assert finder.wait(60) == 0
+    assert f'home: ["http://{there.address}:8101/v1", "{key(1)}"]' in log.read_text()
+
+
+def test_ctrl_c_ends_a_worker_that_looks_for_a_pool(hosts: tuple[Host, Host], tmp_path: Path) -> None:
+    _, here = hosts
+    log = tmp_path / "log"
+    worker = here.python(log, "-m", "iamine", "worker", "--auto", "--data-dir", str(tmp_path / "worker"))
+    until(lambda: "looking for one on the local network" in log.read_text(), 60, log)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(10) == 130
+    assert "Traceback" not in log.read_text()
