@@ -2,6 +2,7 @@
 
     just bench engine [--kinds Q4_0,Q8_0] [--sequences 1,4,8,16] [--tokens 64] [--rounds 3] [--sampling greedy] [--json]
     just bench engine --libraries FOLDER    # also with other builds of llama.cpp (bench/gpu_parts/build makes one)
+    just bench engine --guess --tokens 128  # answers that copy their prompt
     just bench engine --prefix              # a second prompt with the same beginning, against the first one
 
 The processor time of the process that answers is counted (user and system, all of its threads), so other work on the machine
@@ -18,12 +19,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine_parts.asked import GREEDY, SAMPLED, Asked, Cost, prompts
+from engine_parts import copying
+from engine_parts.asked import GREEDY, NOTHING, SAMPLED, Asked, Cost, prompts
 from engine_parts.child import Child
 from engine_parts.http_server import HttpServer
 from engine_parts.ours import Ours, Setting
@@ -128,6 +131,38 @@ def prefixed(path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]
         }
 
 
+def guessed(path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Answers that copy their prompt, always, mostly or rarely: one at a time, with guesses and without."""
+    kind = path.stem.rpartition("-")[2]
+    file = MODELS / f"counting-{kind}.gguf"
+    if not file.exists():
+        copying.write(file, kind)
+    for exact in (False, True):
+        setting = Setting(slots=8, context_tokens=CONTEXT, threads=options.threads, exact=exact)
+        both = [Ours(file, replace(setting, guess=guess), name="engine") for guess in (True, False)]
+        for temperature in (0.0, 2.5, 3.0):
+            costs, answers = [NOTHING, NOTHING], [list[Any](), list[Any]()]
+            for turn in range(options.rounds):
+                prompts_ = tuple(copying.prompt(3 * turn + n) for n in range(3))
+                asked = Asked(prompts=prompts_, tokens=options.tokens, at_once=1, sampling={"temperature": temperature})
+                for which, each in enumerate(both):
+                    costs[which] += each.run(asked)
+                    answers[which] += each.answers.values()
+            with_, without = (cost.cpu_s / cost.tokens for cost in costs)
+            copied = sum(b == a + 1 for answer in answers[1] for a, b in itertools.pairwise(answer))
+            yield {
+                "file": file.stem,
+                "mode": "exact" if exact else "fast",
+                "copied": round(copied / max(1, sum(len(answer) - 1 for answer in answers[1])), 2),
+                "cpu_ms": [round(with_ * 1e3, 2), round(without * 1e3, 2)],
+                "times_cheaper": round(without / with_, 2),
+                "times_faster": round(costs[1].wall_s / costs[0].wall_s, 2),
+                "same_answers": answers[0] == answers[1],
+            }
+        for each in both:
+            each.close()
+
+
 def table(rows: list[dict[str, Any]], sequences: list[int]) -> str:
     """Contenders below each other, numbers of sequences beside each other: tokens per CPU-second."""
     lines = []
@@ -154,6 +189,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--libraries", type=Path, nargs="*", default=[], help="folders with other builds of llama.cpp")
     parser.add_argument("--only", nargs="*", default=[""], help="contenders whose name has one of these")
     parser.add_argument("--prefix", action="store_true", help="measure the reuse of a common beginning instead")
+    parser.add_argument("--guess", action="store_true", help="measure guesses at answers that copy their prompt instead")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     options.how = SAMPLED if options.sampling == "sampled" else GREEDY
@@ -162,13 +198,13 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> None:
     options = parsed(arguments)
-    measure, rows = prefixed if options.prefix else compared, []
+    measure, rows = guessed if options.guess else prefixed if options.prefix else compared, list[dict[str, Any]]()
     for kind in options.kinds.split(","):
         path = Path(kind) if kind.endswith(".gguf") else model(kind)
         for each in measure(path, options):
             rows.append(each)
             print(json.dumps(each), file=sys.stdout if options.json else sys.stderr, flush=True)
-    if not (options.json or options.prefix):
+    if not (options.json or options.prefix or options.guess):
         print(table(rows, options.sequences))
 
 

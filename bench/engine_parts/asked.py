@@ -16,7 +16,7 @@ class Asked:
     Without `ignore_eos` (this engine only) an answer ends where the model ends it.
     """
 
-    prompts: tuple[str, ...]
+    prompts: tuple[str | tuple[int, ...], ...]
     tokens: int
     at_once: int
     ignore_eos: bool = True

@@ -27,6 +27,7 @@ class Setting:
     exact: bool = False
     gpu_layers: int = 0
     libraries: Path | None = None
+    guess: bool = True
 
 
 class Ours:
@@ -53,6 +54,7 @@ class Ours:
             context_tokens=setting.context_tokens,
             threads=setting.threads,
             gpu_layers=setting.gpu_layers,
+            guess=setting.guess,
         )
         self._socket.sendall(encode(load))
         loaded = next(self._frames)
@@ -70,7 +72,7 @@ class Ours:
             yield from map(decode_from_engine, deframer.feed(received))
         raise RuntimeError(f"{self.name} has ended (status {self._process.wait()})")
 
-    def _job(self, prompt: str, asked: Asked) -> Job:
+    def _job(self, prompt: str | tuple[int, ...], asked: Asked) -> Job:
         self._jobs += 1
         sampling = {"max_tokens": asked.tokens, "ignore_eos": asked.ignore_eos, "seed": self._jobs, **asked.sampling}
         return Job(

@@ -13,10 +13,12 @@ import numpy as np
 
 from appliance.agent.engine.batching import LEAST_SHARED_TOKENS, Take, Want, common, next_chunk, plan_step
 from appliance.agent.engine.draw import NOTHING_ALLOWED, Logits, adjusted, draw, is_plain_greedy
+from appliance.agent.engine.guessing import Lookup, StepCost, worth
 from appliance.agent.engine.inbox import Inbox, Key, Ready
 from appliance.agent.engine.llama import Context, Vocabulary
 from appliance.agent.engine.logprobs import token_logprob
 from appliance.agent.engine.oracle import Accepted, OracleReady, Oracles, Rejected
+from appliance.agent.engine.outbox import both
 from appliance.agent.engine.places import Places
 from appliance.agent.engine.protocol import FromEngine
 from appliance.agent.engine.running import Asked, Limits, Running, key_of, no_slot
@@ -57,6 +59,7 @@ class Decoder:
         self._chunk_tokens = limits.first_chunk_tokens
         self._lost_steps = 0
         self._told_waiting = 0.0
+        self._cost = StepCost()
         self._steps: list[SequenceStep] = []
         self._finished: list[Finished | Failed] = []
 
@@ -180,7 +183,8 @@ class Decoder:
     def _step(self, wants: list[Want]) -> None:
         options = self._context.options
         takes = plan_step(wants, batch_tokens=options.batch_tokens, chunk_tokens=self._chunk_tokens)
-        count, prompt_tokens = self._fill(takes)
+        guess = self._guess(takes)
+        count, prompt_tokens = self._fill(takes, guess)
         began = time.monotonic()
         code = self._context.decode(count)
         if code != 0:
@@ -196,9 +200,29 @@ class Decoder:
                 max_step_s=self._limits.max_step_s,
                 batch_tokens=options.batch_tokens,
             )
-        self._draw_all([t for t in takes if t.complete])
+        elif len(takes) == 1:
+            self._cost.took(count, took_s)
+        if guess:
+            self._draw_guessed(takes[0], guess)
+        else:
+            self._draw_all([t for t in takes if t.complete])
 
-    def _fill(self, takes: list[Take]) -> tuple[int, int]:
+    def _guess(self, takes: list[Take]) -> list[int]:
+        """Ids that may come next, when one answer has the step for itself: each sequence more would be a pass more."""
+        running = self._running[takes[0].slot]
+        plain = self._limits.guess and self._context.cuts and self._limits.max_tps is None and running.oracle is None
+        if len(takes) != 1 or not running.decoding or not plain:
+            return []
+        sequence = running.sequence
+        if running.lookup is None:
+            running.lookup = Lookup(sequence.pending(0))
+        room = sequence.limit - len(sequence.answer) - 1
+        found = running.lookup.guess(min(room, worth(running.trust.share, self._cost.more)))
+        if not found:
+            running.trust.rested()
+        return found
+
+    def _fill(self, takes: list[Take], guess: list[int]) -> tuple[int, int]:
         """Writes the batch; returns how many ids it has and how many of them are from prompts."""
         at = prompt_tokens = 0
         for take in takes:
@@ -208,6 +232,10 @@ class Decoder:
             running.held += take.count
             self._slots.extend(take.slot, ids)
             prompt_tokens += 0 if running.decoding else take.count
+        if guess:
+            first, at = at, self._context.fill(at, takes[0].slot, self._running[takes[0].slot].held, guess, last_wanted=True)
+            self._context.want_all(first, at)
+            self._slots.extend(takes[0].slot, guess)
         return at, prompt_tokens
 
     def _lose(self, takes: list[Take], code: int) -> None:
@@ -227,6 +255,18 @@ class Decoder:
             running = self._running[take.slot]
             running.decoding = True
             self._draw(running, row)
+
+    def _draw_guessed(self, take: Take, guess: list[int]) -> None:
+        """Draws as long as what is drawn is what was guessed, and one more; what was guessed wrongly is forgotten."""
+        running, right = self._running[take.slot], 0
+        for row, guessed in zip(self._context.logits(1 + len(guess)), [*guess, -1], strict=True):
+            self._draw(running, row)
+            if self._running.get(take.slot) is not running or running.sequence.answer[-1] != guessed:
+                break
+            right += 1
+        running.held += right
+        running.trust.told(len(guess), right)
+        self._slots.cut(take.slot, running.held)
 
     def _draw(self, running: Running, raw: Logits) -> None:
         sampling = running.job.sampling
@@ -251,12 +291,22 @@ class Decoder:
         logprob = None if wanted is None or ends else token_logprob(raw, token, wanted, self._vocabulary.piece)
         taken = running.sequence.take(token, logprob)
         if taken.step is not None:
-            self._steps.append(taken.step)
+            self._take_step(taken.step)
+            if running.lookup is not None:
+                running.lookup.add((token,))
         if self._limits.max_tps is not None:
             running.due = max(running.due, time.monotonic() - CATCH_UP_S) + 1.0 / self._limits.max_tps
         if taken.finished is not None:
             self._finished.append(taken.finished)
             self._release(running)
+
+    def _take_step(self, step: SequenceStep) -> None:
+        """Into this step's frame, where an answer stands once."""
+        last = self._steps[-1] if self._steps else None
+        if last is not None and (last.job, last.epoch) == (step.job, step.epoch):
+            self._steps[-1] = both(last, step)
+        else:
+            self._steps.append(step)
 
     def _fail(self, running: Running, code: str, message: str, *, retryable: bool) -> None:
         job = running.job

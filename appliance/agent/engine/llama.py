@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.agent import backends
+from appliance.agent.engine.guessing import MOST_GUESSES
 
 MAX_LOG_LINES = 200
+MOST_LOGITS = 1 + MOST_GUESSES  # of one sequence in a step
 LOG_ERROR = 4  # GGML_LOG_LEVEL_ERROR
 MAX_META_BYTES = 1024 * 1024  # the longest metadata text taken (a chat template)
 CONTROL = c.LLAMA_TOKEN_ATTR_CONTROL | c.LLAMA_TOKEN_ATTR_UNKNOWN
@@ -146,6 +148,8 @@ class Model:
             raise LlamaError("llama.cpp could not load the file")
         self.vocabulary = Vocabulary(self.handle)
         self.context_tokens: int = c.llama_model_n_ctx_train(self.handle)
+        # recurrent state has no past: its memory cannot be cut at a token
+        self.cuts: bool = not (c.llama_model_is_recurrent(self.handle) or c.llama_model_is_hybrid(self.handle))
         self.embedding_dimensions: int = c.llama_model_n_embd_out(self.handle)
 
     def meta(self, key: str) -> str | None:
@@ -185,6 +189,7 @@ class Context:
     def __init__(self, model: Model, options: ContextOptions) -> None:
         """Raises LlamaError when there is not enough memory."""
         self.options = options
+        self.cuts = model.cuts
         self._vocabulary_size = model.vocabulary.size
         self._dimensions = model.embedding_dimensions
         self._handle: Any = c.llama_init_from_model(model.handle, _context_params(options))
@@ -226,10 +231,16 @@ class Context:
             self._wanted[end - 1] = 1
         return end
 
+    def want_all(self, at: int, end: int) -> None:
+        """Logits of each of these places are wanted."""
+        self._wanted[at:end] = 1
+
     def decode(self, count: int) -> int:
-        """Runs the first `count` places of the batch; 0 is good, anything else llama.cpp's code."""
+        """Runs the first `count` places of the batch to the end; 0 is good, anything else llama.cpp's code."""
         self._batch.n_tokens = count
-        return int(c.llama_decode(self._handle, self._batch))
+        code = int(c.llama_decode(self._handle, self._batch))
+        c.llama_synchronize(self._handle)  # a graphics card has only been told so far: who takes the time wants it done
+        return code
 
     def logits(self, rows: int) -> npt.NDArray[np.float32]:
         """Raw logits of the wanted places in batch order, shape (rows, vocabulary); overwritten by the next decode."""
@@ -292,8 +303,8 @@ def _context_params(options: ContextOptions) -> Any:
     params = c.llama_context_default_params()
     params.n_ctx = options.batch_tokens if options.embedding else options.context_tokens * options.slots
     params.n_seq_max = options.inputs if options.embedding else options.slots
-    params.n_outputs_max = options.batch_tokens if options.embedding else options.slots  # 0 would reserve logits for all
-    params.n_outputs_max_per_seq = 0 if options.embedding else 1
+    params.n_outputs_max = options.batch_tokens if options.embedding else max(options.slots, MOST_LOGITS)  # 0: of all
+    params.n_outputs_max_per_seq = 0 if options.embedding else MOST_LOGITS
     params.n_batch = options.batch_tokens
     params.n_ubatch = min(options.batch_tokens, 512) if not options.embedding else options.batch_tokens
     params.n_threads = params.n_threads_batch = options.threads

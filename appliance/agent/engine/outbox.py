@@ -26,18 +26,23 @@ def join_steps(first: Step, second: Step) -> Step | None:
         if old is None:
             joined[new.job, new.epoch] = new
         elif old.index + len(old.ids) == new.index and len(old.ids) + len(new.ids) <= MAX_STEP_TOKENS:
-            joined[new.job, new.epoch] = SequenceStep(
-                job=old.job,
-                epoch=old.epoch,
-                index=old.index,
-                ids=old.ids + new.ids,
-                text=old.text + new.text,
-                logprobs=old.logprobs + new.logprobs,
-            )
+            joined[new.job, new.epoch] = both(old, new)
         else:
             return None
     fits = len(joined) <= MAX_STEP_SEQUENCES and sum(map(_bytes_at_most, joined.values())) <= MAX_JOINED_BYTES
     return Step(sequences=tuple(joined.values())) if fits else None
+
+
+def both(old: SequenceStep, new: SequenceStep) -> SequenceStep:
+    """Two of the same answer as one; `new` begins where `old` ends."""
+    return SequenceStep(
+        job=old.job,
+        epoch=old.epoch,
+        index=old.index,
+        ids=old.ids + new.ids,
+        text=old.text + new.text,
+        logprobs=old.logprobs + new.logprobs,
+    )
 
 
 def _bytes_at_most(step: SequenceStep) -> int:

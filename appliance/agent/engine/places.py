@@ -10,6 +10,8 @@ from appliance.agent.engine.batching import Chosen, Idle, best_donor, choose_slo
 class Memory(Protocol):
     """What a place must be able to do with llama.cpp's memory (see `llama.Context`)."""
 
+    cuts: bool
+
     def forget(self, sequence: int, since: int) -> bool: ...
     def copy(self, source: int, target: int) -> None: ...
 
@@ -29,7 +31,6 @@ class Places:
         self._memory = memory
         self._places = [Place() for _ in range(count)]
         self._clock = 0
-        self._cuts = True  # until it is seen that this model's memory has only its end (recurrent ones)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -44,7 +45,7 @@ class Places:
     def adopt(self, slot: int, ids: Sequence[int], held: int) -> int:
         """Copies another place's memory if that saves enough; how many of the ids are held then."""
         donor = best_donor([place.ids for place in self._places], ids, slot=slot, held=held)
-        if donor is None or not (self._cuts or donor.common == len(self._places[donor.slot].ids)):
+        if donor is None or not (self._memory.cuts or donor.common == len(self._places[donor.slot].ids)):
             return held
         self._memory.copy(donor.slot, slot)
         self._places[slot].ids = list(ids[: donor.common])
@@ -53,6 +54,10 @@ class Places:
     def extend(self, slot: int, ids: Sequence[int]) -> None:
         """The ids go into the next step."""
         self._places[slot].ids.extend(ids)
+
+    def cut(self, slot: int, count: int) -> None:
+        """The ids from place `count` on were not drawn. Only where the memory cuts."""
+        self._keep(slot, count)
 
     def lose(self, slot: int) -> None:
         """Nothing is held any more."""
@@ -66,8 +71,6 @@ class Places:
 
     def _keep(self, slot: int, count: int) -> int:
         """Cuts the memory down to its first `count` ids; how many are left."""
-        whole = self._memory.forget(slot, count)
-        self._cuts &= whole
-        left = count if whole else 0
+        left = count if self._memory.forget(slot, count) else 0
         del self._places[slot].ids[left:]
         return left

@@ -21,6 +21,7 @@ class Load(Message, frozen=True, kw_only=True, omit_defaults=True, tag="load"):
     `max_step_s` bounds one decode step while a prompt is being read; `progress_s` is the pause between two
     Progress frames. Both are smaller in tests only. `measure_s` asks for the whole measure within about so many seconds
     (0: a short self-test); `prefill_tps` > 0 and `decode_tps` are known from an earlier one, then nothing is measured.
+    `guess`: an answer that has the machine for itself is sped up by guesses from its own text (see guessing.py).
     """
 
     path: str
@@ -38,6 +39,7 @@ class Load(Message, frozen=True, kw_only=True, omit_defaults=True, tag="load"):
     measure_s: float = 0.0
     prefill_tps: float = 0.0
     decode_tps: float = 0.0
+    guess: bool = True
 
 
 class Loaded(Message, frozen=True, kw_only=True, omit_defaults=True, tag="loaded"):

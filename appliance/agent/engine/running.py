@@ -1,8 +1,9 @@
 """The decode loop's nouns: its limits, a slot, and a sequence that runs in one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.agent.engine.draw import Logits
+from appliance.agent.engine.guessing import Lookup, Trust
 from appliance.agent.engine.inbox import Key
 from appliance.agent.engine.oracle import Oracle
 from appliance.agent.engine.sequence import Sequence
@@ -13,7 +14,7 @@ from iamine.wire.messages import Cancel, Failed, Job
 class Limits:
     """`max_tps` in tokens/s per sequence (None: no cap); times in seconds; `waiting` jobs may wait for a slot.
 
-    `first_chunk_tokens` of a prompt go into the first step.
+    `first_chunk_tokens` of a prompt go into the first step. `guess`: guesses from the text are tried.
     """
 
     max_tps: float | None
@@ -21,6 +22,7 @@ class Limits:
     progress_s: float
     waiting: int
     first_chunk_tokens: int
+    guess: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Running:
     asked: Asked | None = None
     leader: "Running | None" = None
     shared: int = 0
+    lookup: Lookup | None = None
+    trust: Trust = field(default_factory=Trust)
 
     @property
     def job(self) -> Job:

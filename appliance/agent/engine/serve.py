@@ -79,6 +79,7 @@ def _loop(wanted: Load, ready: Ready, inbox: Inbox, outbox: Outbox) -> Callable[
         progress_s=wanted.progress_s,
         waiting=waiting,
         first_chunk_tokens=chunk,
+        guess=wanted.guess,
     )
     oracles = Oracles(Path(wanted.path))
     return Decoder(ready.context, ready.model.vocabulary, limits=limits, inbox=inbox, oracles=oracles, put=outbox.put).run

@@ -31,6 +31,7 @@ class Answer:
         self.logprobs: list[Any] = []
         self.started: Started | None = None
         self.end: Any = None
+        self.steps = 0
 
     def take(self, frame: Any) -> None:
         match frame:
@@ -48,6 +49,7 @@ class Answer:
     def step(self, step: Any) -> None:
         assert self.started is not None, "Started comes first"
         assert step.index == self.first + len(self.ids)
+        self.steps += 1
         self.ids += step.ids
         self.text += step.text
         self.logprobs += step.logprobs

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from iamine.wire.messages import Cancel
+from iamine.wire.messages import Cancel, CompletionWork
 
 TOKENS = 40
 WORDS = ["blue", "horse", "river", "Count", "from", "1", "to", "20", "What", "is", "weather", "in", "Paris", "Repeat", "me"]
@@ -88,6 +88,28 @@ def test_who_waits_for_a_beginning_goes_on_when_its_reader_is_cancelled(start: A
         frame = client.receive()
         ids += [i for s in getattr(frame, "sequences", ()) if s.job == second.job for i in s.ids]
     assert ids == whole.ids
+
+
+@pytest.mark.parametrize("options", [GREEDY, {**FILTERED, "logprobs": 2}], ids=["greedy", "filtered"])
+def test_guesses_change_the_number_of_steps_and_no_token(start: Any, mote: Any, options: dict[str, Any]) -> None:
+    text = "Repeat me: " + " ".join(["1 2 3 4 5 6 7 8 9 10 11 12"] * 4)
+    with_, without = start(mote), start(msgspec.structs.replace(mote, guess=False))
+    for seed in range(4):
+        one, other = (client.answer(text, **options, seed=seed) for client in (with_, without))
+        assert (one.ids, one.text, one.logprobs) == (other.ids, other.text, other.logprobs)
+        assert one.end == msgspec.structs.replace(other.end, job=one.end.job)
+        assert other.steps == TOKENS
+        if options is GREEDY:  # how many steps less depends on this machine
+            assert one.steps < TOKENS
+
+
+def test_after_a_wrong_guess_memory_holds_what_was_said(start: Any, mote: Any) -> None:
+    client = start(mote)
+    talk = " ".join(["river stone horse"] * 12)
+    for seed in range(6):
+        first = client.answer(CompletionWork(prompt=talk), **SAMPLED, seed=seed)
+        again = client.answer(CompletionWork(prompt=talk), **SAMPLED, seed=seed, prefix=tuple(first.ids[:30]))
+        assert again.ids == first.ids[30:]
 
 
 def test_a_prefix_with_the_end_in_it_or_unknown_ids_is_refused(shared: Any) -> None:

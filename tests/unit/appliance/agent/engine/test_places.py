@@ -18,10 +18,10 @@ class Remembered:
     def __init__(self, count: int, *, cuts: bool = True) -> None:
         self.held: list[list[int]] = [[] for _ in range(count)]
         self.copies = 0
-        self._cuts = cuts
+        self.cuts = cuts
 
     def forget(self, sequence: int, since: int) -> bool:
-        if self._cuts or since >= len(self.held[sequence]) or since == 0:
+        if self.cuts or since >= len(self.held[sequence]) or since == 0:
             del self.held[sequence][since:]
             return True
         self.held[sequence].clear()
@@ -78,15 +78,24 @@ def test_the_last_id_is_always_computed() -> None:
     assert run(places, memory, SYSTEM, {1})[1] == len(SYSTEM) - 1
 
 
-def test_a_memory_that_cannot_be_cut_is_copied_once_in_vain_and_then_only_whole() -> None:
+def test_a_memory_that_cannot_be_cut_is_copied_only_whole() -> None:
     memory = Remembered(4, cuts=False)
     places = Places(memory, 4)
     first, _ = run(places, memory, [*SYSTEM, 1], set())
     assert run(places, memory, [*SYSTEM, 2], {first})[1] == 0
     second, held = run(places, memory, [*SYSTEM, 2, 3], {first, 1})
-    assert (held, memory.copies) == (len(SYSTEM) + 1, 2)
+    assert (held, memory.copies) == (len(SYSTEM) + 1, 1)
     assert run(places, memory, [*SYSTEM, 4], {first, 1, second})[1] == 0
-    assert memory.copies == 2
+    assert memory.copies == 1
+
+
+def test_what_was_not_drawn_is_forgotten() -> None:
+    memory = Remembered(1)
+    places = Places(memory, 1)
+    slot, _ = run(places, memory, [1, 2, 3, 4], set())
+    places.cut(slot, 2)
+    assert memory.held[slot] == [1, 2]
+    assert run(places, memory, [1, 2, 3], set())[1] == 2
 
 
 def test_a_lost_place_holds_nothing() -> None:
