@@ -13,6 +13,8 @@ rm -f /var/cache/ldconfig/aux-cache
 # Python: its tests, its editor, its documents; udev: the sources of its data base; C's tables of old alphabets (UTF-8 is built in)
 rm -rf /usr/lib/python3*/test /usr/lib/python3*/idlelib /usr/lib/python3*/pydoc_data /usr/lib/python3*/turtle*
 rm -rf /usr/lib/udev/hwdb.d /usr/lib/x86_64-linux-gnu/gconv
+# Microcode: the initial RAM disk has it, and later is too late
+rm -rf /usr/lib/firmware/intel-ucode /usr/lib/firmware/amd-ucode
 # Python's own library, compiled whatever its files' dates say
 python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3 /usr/lib/python3.*/ >/dev/null || true
 # The clock starts no earlier than this system was made

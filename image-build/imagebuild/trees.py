@@ -13,6 +13,7 @@ _OPTIONS = (
     '--aptopt=Acquire::Check-Valid-Until "false"',
     '--aptopt=APT::Install-Recommends "false"',
 )
+_MICROCODE = r"IUCODE_TOOL_INITRAMFS=early\nIUCODE_TOOL_SCANCPUS=no\n"  # /etc/default/intel-microcode
 LEFT_OUT = OURS / "packages" / "left-out.txt"
 INITRAMFS = OVERLAY / "etc" / "initramfs-tools"
 RESOLVER = Path("/etc/resolv.conf")
@@ -60,13 +61,14 @@ def tools(site: Site, name: str) -> Path:
 def base(site: Site, wish: Wish, builder_tree: Path) -> Path:
     """Debian as the image has it, before anything of ours but what its initial RAM disk is made with."""
     packages = package_list("base", *(["graphics", "firmware"] if wish.firmware else []))
-    key = digest([*packages, str(site.epoch), builder_tree.parent.name, *_left_out(), INITRAMFS], ROOT)
+    key = digest([*packages, str(site.epoch), builder_tree.parent.name, *_left_out(), _MICROCODE, INITRAMFS], ROOT)
 
     def make(draft: Path, log: Path) -> None:
         for file in (RESOLVER, CERTIFICATES):  # this machine's way out, for the tools inside
             shutil.copyfile(file, builder_tree / file.relative_to("/"))
         _write_sources(site, draft)
-        hook = '--essential-hook=mkdir -p "$1/etc/initramfs-tools"; cp -r /work/initramfs/. "$1/etc/initramfs-tools/"'
+        copied = 'mkdir -p "$1/etc/initramfs-tools" "$1/etc/default"; cp -r /work/initramfs/. "$1/etc/initramfs-tools/"'
+        hook = f"""--essential-hook={copied}; printf '{_MICROCODE}' >"$1/etc/default/intel-microcode\""""
         binds = {draft: "work/out", INITRAMFS: "work/initramfs"}
         command = _mmdebstrap(site, "/work/out", packages, *_left_out(), hook)
         Run(log, site.environ).inside(builder_tree, binds, *command)

@@ -19,6 +19,7 @@ from iamine.identity import fingerprint
 
 PINS_NAME = "pool.json"
 ASK_S = 10.0
+PATIENCE_S = 300.0
 NTP = "let time servers through (UDP port 123)"
 KEY = "write the pool's fingerprint as key under [pool] in iamine.toml"
 
@@ -31,6 +32,8 @@ def main() -> int:
     parser.add_argument("--report", type=Path, required=True)
     args = parser.parse_args()
     checked = check(args.config, args.data_dir)
+    if not checked.by and time.monotonic() < PATIENCE_S:  # since the machine was switched on: a start takes its time
+        return 0
     if checked.move_s:
         time.clock_settime(time.CLOCK_REALTIME, time.time() + checked.move_s)
     sys.stderr.write(f"clock: {checked}\n")
