@@ -127,9 +127,8 @@ def _boot_sector(disk: Path, tree: Path, core: bytes, part: Partition) -> None:
 
 def _sizes(slot: Path, published: list[Path]) -> str:
     files = {path.name: path.stat().st_size for path in [*(slot / name for name in _SLOT_FILES), *published]}
-    return sizes.report(
-        {name: size for name, size in files.items() if not name.endswith((".img", ".json"))}, sizes.read(slot / SIZES)
-    )
+    told = {name: size for name, size in files.items() if name in _SLOT_FILES or name.endswith(".zst")}
+    return sizes.report(told, sizes.read(slot / SIZES))
 
 
 def _os_list(image: Path, packed: Path, epoch: int, at: str) -> str:
