@@ -11,7 +11,7 @@ from appliance.console.seen import CLOCK, START, STATUS, machine, report
 from appliance.console.view import footer, picture, plain, qr, with_clock
 
 DRAWN_EVERY_S = 1.0
-SERIAL_EVERY = 5  # drawings
+SERIAL_EVERY, SHELL_EVERY = 5, 60  # drawings; somebody types there while a shell is open
 
 
 def main() -> None:
@@ -25,8 +25,9 @@ def main() -> None:
         start = with_clock(report(START), {} if now.synchronized else clock)
         screen.show(picture(now, start, status), footer(now, clock.get("by")), qr(status))
         line = plain(now, start, status)
-        due = count % SERIAL_EVERY == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")
-        if serial is not None and due and not (told and start.get("recovery")):  # a shell is open on it
+        every = SHELL_EVERY if start.get("recovery") else SERIAL_EVERY
+        due = count % every == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")
+        if serial is not None and due:
             with suppress(OSError):  # nobody reads: the line is lost, the picture goes on
                 os.write(serial, line.encode("ascii", "replace") + b"\r\n")
             told = line

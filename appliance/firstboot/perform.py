@@ -114,7 +114,7 @@ class Start:
         device = stick.data_partition(self._stick.disk)
         if device is None:
             raise StickError(told or f"{self._stick.disk} has no room for data")
-        tool("udevadm", "settle", "--timeout=20")
+        tool("udevadm", "settle", "--timeout=60", fine=(0, 1))  # a slow machine is no worn-out stick
         if not tool("blkid", "-p", "-s", "TYPE", "-o", "value", device, fine=(0, 2)).strip():
             tool("mkfs.ext4", "-q", device)  # cut off between the partition and its file system
         tool("fsck.ext4", "-p", device, fine=FSCK_FINE)

@@ -1,5 +1,6 @@
 """A stick that cannot be written, is pulled out, or sits in a machine too old, with a wrong clock, without a pool."""
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import qemu
@@ -12,10 +13,12 @@ def test_pulled_out_the_worker_goes_on_from_memory_as_itself_and_a_wrong_clock_w
     image: Path, pool: House, machine: Starter, folder: Path
 ) -> None:
     stick = qemu.flash(image, folder / "pulled.img")
-    qemu.write_settings(stick, settings(pool, "[machine]\r\nto_memory = true\r\n"))
+    qemu.write_settings(stick, settings(pool, "[machine]\r\nto_memory = true\r\nrecovery = true\r\n"))
     vm = machine(stick, memory_mib=2048, clock="2031-05-01T00:00:00")
     own = worker_of(vm)
-    vm.wait(r"IAMINE worker joined: [^\r\n]*problems E-CLOCK\r", cpu_s=BUDGET_S + 100)
+    vm.type("until grep ahead /run/iamine-clock/clock.json; do sleep 3; done; date +now:%Y")
+    year = vm.wait(r"now:(\d+)", cpu_s=BUDGET_S + 150)[1]
+    assert int(year) == datetime.now(timezone.utc).year
     vm.pull()
     vm.wait(r"IAMINE not linked: [^\r\n]*problems [^\r\n]*E-STICK", cpu_s=BUDGET_S + 200)
     after = len(vm.serial)
