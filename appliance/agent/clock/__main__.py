@@ -19,7 +19,7 @@ from iamine.identity import fingerprint
 
 PINS_NAME = "pool.json"
 ASK_S = 10.0
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 NTP = "let time servers through (UDP port 123)"
 KEY = "write the pool's fingerprint as key under [pool] in iamine.toml"
 
