@@ -87,6 +87,10 @@ embedder *arguments:
 engine-libs *arguments:
     PYTHONPATH=image-build:. python -m imagebuild.libs "$@"
 
+# A worker on Vulkan without a graphics card: the image's engine and agent with Mesa's driver for processors
+vulkan-test *arguments:
+    PYTHONPATH=image-build:. python -m imagebuild.vulkan "$@"
+
 # The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)
 image *arguments:
     PYTHONPATH=image-build:. python -m imagebuild "$@"

@@ -170,10 +170,13 @@ class Start:
 
     def take_models(self) -> None:
         """Models from the stick's models/ go to the data partition, each whole or not at all."""
-        target = self.places.data / "models"
+        target, shaders = self.places.data / "models", self.places.data / "shaders"
         target.mkdir(exist_ok=True)
+        shaders.mkdir(exist_ok=True)
         owner = pwd.getpwnam(OWNER)
         os.chown(target, owner.pw_uid, owner.pw_gid)
+        os.chown(shaders, 0, owner.pw_gid)  # what drivers compile for the engines, whose user is made at each start
+        shaders.chmod(0o770)
         if not self._models:
             return
         with mounted(self._stick.partition(1), self.places.settings_mount) as folder:

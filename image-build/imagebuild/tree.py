@@ -31,6 +31,12 @@ _WITH_US = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def entering(tree: Path, binds: Mapping[Path, str], *command: str | Path) -> list[str]:
+    """The command line that runs `command` in the tree; `binds` maps folders here to paths there. Descriptors are inherited."""
+    bound = [part for source, target in binds.items() for part in (str(source), target)]
+    return [*_WITH_US, "sh", "-c", _ENTER, "enter", str(tree), *bound, "--", *(str(part) for part in command)]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """How commands run: their output goes to `log`, and each line to `watch`; `environ` is added to a bare environment."""
@@ -45,9 +51,11 @@ class Run:
 
     def inside(self, tree: Path, binds: Mapping[Path, str], *command: str | Path) -> None:
         """In the tree as its root; `binds` maps folders here to paths there. Raises BuildError."""
-        bound = [part for source, target in binds.items() for part in (str(source), target)]
-        enter = [*_WITH_US, "sh", "-c", _ENTER, "enter", str(tree), *bound, "--", *(str(part) for part in command)]
-        self._call(enter, {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TZ": "UTC", **self.environ}, None)
+        self._call(
+            entering(tree, binds, *command),
+            {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TZ": "UTC", **self.environ},
+            None,
+        )
 
     def _call(self, command: Sequence[str], environ: Mapping[str, str], cwd: Path | None) -> None:
         child = subprocess.Popen(

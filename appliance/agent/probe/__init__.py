@@ -1,5 +1,6 @@
 """The machine as one value: nothing else of the agent reads /proc and /sys or asks a driver."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from appliance.agent.probe.sensors import here as sensors_here
 
 __all__ = ["Sensing", "disk_free_bytes", "observe", "probe", "sensors_here"]
 
+SOFTWARE_VARIABLE = "IAMINE_SOFTWARE_GPU"  # "1" in tests of the way to a GPU where there is none
+
 
 def probe(*, limit_s: float = child.LIMIT_S) -> Hardware:
     """This machine as it is now; a driver that does not answer within `limit_s` is told as a problem."""
@@ -25,6 +28,7 @@ def probe(*, limit_s: float = child.LIMIT_S) -> Hardware:
         portable(),
         ask=lambda parts: child.ask_all(parts, limit_s=limit_s),
         measure=bandwidth.copy_bytes_per_s,
+        software=os.environ.get(SOFTWARE_VARIABLE) == "1",
     )
 
 
@@ -34,8 +38,12 @@ def observe(
     *,
     ask: Callable[[tuple[str, ...]], Answers],
     measure: Callable[[int], float] = lambda threads: 0.0,
+    software: bool = False,
 ) -> Hardware:
-    """The machine whose /proc and /sys lie under `root`. `ask` asks drivers, `measure` copies memory with so many threads."""
+    """The machine whose /proc and /sys lie under `root`. `ask` asks drivers, `measure` copies memory with so many threads.
+
+    `software` takes a software rasteriser for a GPU.
+    """
     began = time.monotonic()
     found = displays(root)
     answers = ask(_parts(root, found))
@@ -44,7 +52,7 @@ def observe(
     return Hardware(
         cpu=cpu(root, known, copy_bytes_per_s=measure(int(min(cores.cores_fast, max(1.0, cores.cores_usable))))),
         memory=memory(root, known),
-        devices=devices(found, answers),
+        devices=devices(found, answers, software=software),
         os=system.os_name(root, known),
         virtual=system.virtual(root),
         container=system.container(root),
