@@ -145,7 +145,9 @@ class Course:
         return [each for each in found if each is not None]
 
     def _plan_for(self, model: ModelId) -> Plan:
-        return plan(replace(self.settings, model=model), self.machine(), self.settling.files, self.settling.book.known)
+        planned = plan(replace(self.settings, model=model), self.machine(), self.settling.files, self.settling.book.known)
+        reasons = [reason.replace(f"{model}: asked for", f"{model}: the pool lacks it") for reason in planned.reasons]
+        return replace(planned, reasons=tuple(reasons))
 
     def _fetch(self, model: ModelId) -> "asyncio.Future[None]":
         """Get the model's file; then it is at hand."""

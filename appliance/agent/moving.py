@@ -18,7 +18,7 @@ from iamine.work import capacity_tps
 STAY_S = 180.0  # after a move, or an attempt at one
 HORIZON_S = 600.0  # a move must pay within this: what loading and fetching take of it is lost
 GAIN_SHARE = 1.15  # of what is left behind; and
-LEAST_SHARE = 0.01  # of the own work at the new model: less is not worth a load
+LEAST_TPS = 1.0  # that lacks: a usual request in a quarter of an hour; less is not worth a load
 EXPECTED_TRUST = 0.7  # of what was not measured here
 READ_FACTOR = 5.0  # reading is expected to be so much faster than writing
 LOAD_BYTES_PER_S, LOAD_S = 200e6, 5.0
@@ -159,7 +159,7 @@ def _gain(option: Option, demand: Demand) -> _Gain | None:
     """What the pool would gain; None where that is nothing, or too little for the trouble."""
     wanted, tier = _of(demand, option.model), _tier_lack(demand, option.tier)
     lack_tps = (wanted.lack_tps if wanted else 0.0) + (tier.lack_tps if tier else 0.0)
-    if lack_tps <= LEAST_SHARE * option.sure_tps or option.ready_s >= HORIZON_S:
+    if lack_tps <= LEAST_TPS or option.ready_s >= HORIZON_S:
         return None
     worth = wanted.worth if wanted else tier.worth if tier else 1.0
     come = max(wanted.come if wanted and wanted.lack_tps > 0 else 0.0, tier.come if tier else 0.0)

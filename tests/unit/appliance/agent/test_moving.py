@@ -12,7 +12,7 @@ from appliance.agent.moving import (
     EXPECTED_TRUST,
     GAIN_SHARE,
     HORIZON_S,
-    LEAST_SHARE,
+    LEAST_TPS,
     STAY_S,
     Facts,
     Move,
@@ -122,10 +122,15 @@ def test_measured_work_counts_before_expected() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [replace(THERE, ready_s=HORIZON_S), replace(THERE, work_tps=80.0 / LEAST_SHARE), replace(THERE, model=ModelId("x"))],
+    [replace(THERE, ready_s=HORIZON_S), replace(THERE, model=ModelId("x"))],
 )
 def test_what_comes_too_late_is_too_little_or_lacks_nowhere_is_no_gain(other: Option) -> None:
     assert "nothing that the pool lacks can be served here" in said(replace(FACTS, others=(other,)))
+
+
+def test_a_trickle_moves_nobody() -> None:
+    trickle = msgspec.structs.replace(LACK, lack_tps=LEAST_TPS)
+    assert "nothing that the pool lacks can be served here" in said(with_demand(trickle, IDLE))
 
 
 def test_a_move_is_looked_at_again_when_the_last_answer_has_ended() -> None:
