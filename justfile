@@ -91,6 +91,10 @@ engine-libs *arguments:
 vulkan-test *arguments:
     PYTHONPATH=image-build:. python -m imagebuild.vulkan "$@"
 
+# A worker by its units under a real systemd, set up as docs/server.md says (root; a Debian 13 guest in a container)
+guest-test *arguments:
+    IAMINE_LLAMA_WHEEL=$(./run wheel | tail -n 1) pytest -q -s -p no:cacheprovider tests/guest "$@"
+
 # The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)
 image *arguments:
     PYTHONPATH=image-build:. python -m imagebuild "$@"

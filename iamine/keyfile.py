@@ -22,10 +22,19 @@ def load_or_create(path: Path) -> Identity:
         return _load(path)
 
 
+def load_credential(path: Path) -> Identity:
+    """The identity in a file that systemd hands over: it guards the folder, and the file's mode tells of its ACL (0440)."""
+    return _read(path)
+
+
 def _load(path: Path) -> Identity:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise KeyFileError(f"{path} can be read by others (mode {mode:04o})", hint=f"chmod 600 {path}")
+    return _read(path)
+
+
+def _read(path: Path) -> Identity:
     try:
         return Identity.from_seed(bytes.fromhex(path.read_text().strip()))
     except ValueError as error:

@@ -35,7 +35,8 @@ from appliance.agent.types import ModelSpec
 from appliance.agent.upgrade import Upgrade
 from appliance.agent.worker import Worker
 from iamine import __version__, release
-from iamine.keyfile import load_or_create
+from iamine.identity import Identity
+from iamine.keyfile import load_credential, load_or_create
 from iamine.lockfile import LockFile
 from iamine.manifest import ManifestError
 from iamine.paths import private_dir
@@ -77,7 +78,9 @@ class Parts:
     plugged: Plugged
 
 
-def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Path, leave: Callable[[int], None]) -> Parts:
+def put_together(
+    settings: Settings, prepared: Prepared, screen: Screen, identity: Identity, leave: Callable[[int], None]
+) -> Parts:
     """Every part, knowing those that it needs. `leave(code)` ends the worker."""
     worker = Worker(
         hardware=prepared.machine.told(),
@@ -87,7 +90,6 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
         lacks=lambda demand: assignment.heard(demand),
     )
     runner = engines(settings, worker, lambda spec, words, often: anew.died(spec, words, often))
-    identity = load_or_create(key)
     link = Link(endpoint=endpoint(settings, prepared), identity=identity, owner=worker, random=SystemRandom().random)
     worker.attach(runner, link)
     settling = Settling(
@@ -136,7 +138,7 @@ def put_together(settings: Settings, prepared: Prepared, screen: Screen, key: Pa
     )
 
 
-async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: Path, told: Notify) -> int:
+async def work(settings: Settings, prepared: Prepared, screen: Screen, *, identity: Identity, told: Notify) -> int:
     """Load, link and serve until a signal (0), until the pool refuses this worker for good (3), or as the watchdog says."""
     with stop_signals() as stop:
         ends: list[int] = []
@@ -145,7 +147,7 @@ async def work(settings: Settings, prepared: Prepared, screen: Screen, *, key: P
             ends.append(code)
             stop.set()
 
-        parts = put_together(settings, prepared, screen, key, leave)
+        parts = put_together(settings, prepared, screen, identity, leave)
         on_duty = asyncio.create_task(parts.duty.run())
         try:
             async with listen(settings.data_dir, shown(parts.duty.asked, parts.worker, screen), screen.say):
@@ -216,10 +218,10 @@ async def beat(told: Notify) -> None:
         await asyncio.sleep(told.beat_s)
 
 
-def key_file(environ: Mapping[str, str], data_dir: Path) -> Path:
-    """The worker's key: the one that systemd hands over (LoadCredential=), else that of the data folder."""
+def identity_of(environ: Mapping[str, str], data_dir: Path) -> Identity:
+    """The worker's: of the key that systemd hands over (LoadCredential=), else of the data folder's. Raises KeyFileError."""
     given = Path(environ.get("CREDENTIALS_DIRECTORY") or "/nonexistent") / KEY_NAME
-    return given if given.is_file() else data_dir / KEY_NAME
+    return load_credential(given) if given.is_file() else load_or_create(data_dir / KEY_NAME)
 
 
 def shown(asked: Callable[[Ask], Awaitable[State]], worker: Worker, screen: Screen) -> Callable[[Ask], Awaitable[State]]:

@@ -148,7 +148,8 @@ async def _serve(chosen: Settings, screen: Screen, sensors: list[Sensing], told:
         tell(screen.board, chosen, prepared)
         sensors.append(sensors_here(nvml=any(device.driver == "nvidia" for device in prepared.machine.devices)))
         sensors[0].start()
-        return await app.work(chosen, prepared, screen, key=app.key_file(os.environ, chosen.data_dir), told=told)
+        identity = app.identity_of(os.environ, chosen.data_dir)
+        return await app.work(chosen, prepared, screen, identity=identity, told=told)
     finally:
         beats.cancel()
         await asyncio.gather(beats, return_exceptions=True)
@@ -286,7 +287,7 @@ def examined(chosen: Settings) -> doctor.Subject:
     found = finding.read_found(chosen.data_dir / finding.FOUND_NAME) if not chosen.pool else None
     return doctor.Subject(
         settings=chosen,
-        key=app.key_file(os.environ, chosen.data_dir),
+        key=chosen.data_dir / app.KEY_NAME,
         pins=chosen.data_dir / app.PINS_NAME,
         pool=chosen.pool or read_file(chosen.data_dir / FILE_NAME).base_url or (found.base if found else ""),
         pool_key=chosen.pool_key or (found.fingerprint if found else ""),

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from fakes.machines import card, made
 
-from appliance.agent.app import KEY_NAME, key_file, renewed, sole_worker
+from appliance.agent.app import KEY_NAME, identity_of, renewed, sole_worker
 from appliance.agent.config import Options, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.machine import Device
 from appliance.agent.prepared import describe, prepare
 from appliance.agent.screen import PlainScreen
+from iamine.keyfile import load_or_create
 from iamine.wire.messages import ManifestUpdate
 
 
@@ -61,8 +62,12 @@ def test_a_manifest_of_nobodys_is_not_taken(tmp_path: Path) -> None:
 def test_a_key_that_systemd_hands_over_comes_before_that_of_the_folder(tmp_path: Path) -> None:
     given = tmp_path / "credentials"
     given.mkdir()
-    own = tmp_path / "data" / KEY_NAME
-    assert key_file({}, own.parent) == own
-    assert key_file({"CREDENTIALS_DIRECTORY": str(given)}, own.parent) == own
-    (given / KEY_NAME).write_text("00" * 32)
-    assert key_file({"CREDENTIALS_DIRECTORY": str(given)}, own.parent) == given / KEY_NAME
+    own = identity_of({"CREDENTIALS_DIRECTORY": str(given)}, tmp_path / "data")
+    assert (
+        own.public_key
+        == identity_of({}, tmp_path / "data").public_key
+        == load_or_create(tmp_path / "data" / KEY_NAME).public_key
+    )
+    (given / KEY_NAME).write_text("07" * 32)
+    (given / KEY_NAME).chmod(0o440)  # as an ACL makes it look
+    assert identity_of({"CREDENTIALS_DIRECTORY": str(given)}, tmp_path / "data").public_key != own.public_key
