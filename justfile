@@ -32,7 +32,7 @@ check:
 
 # Everything that needs no special hardware
 test: check
-    pytest -q --durations=15 tests/accept tests/integration tests/acceptance tests/chaos
+    pytest -q --durations=15 tests/accept tests/integration tests/acceptance tests/chaos tests/fuzz
 
 # Real clients in environments of their own against `iamine up` (NAME...: only these); the first time they are installed
 accept *names:
@@ -94,6 +94,10 @@ vulkan-test *arguments:
 # A worker by its units under a real systemd, set up as docs/server.md says (root; a Debian 13 guest in a container)
 guest-test *arguments:
     IAMINE_LLAMA_WHEEL=$(./run wheel | tail -n 1) pytest -q -s -p no:cacheprovider tests/guest "$@"
+
+# Wrong frames, requests and files for so many seconds each, with seeds of their own (NAME: api, door, http, link, files; GGUF too)
+fuzz name="" seconds="120":
+    python tests/fuzz/fuzz.py "$1" "$2"
 
 # The stick: dist/iamine_VERSION_amd64.img (--pool URL --pool-key FINGERPRINT --no-firmware --quick)
 image *arguments:

@@ -5,6 +5,7 @@ Source: AWS Architecture Blog, "Exponential Backoff And Jitter", 2015.
 
 BASE_S = 1.0
 CAP_S = 30.0
+LONGEST_S = 3600.0  # whatever a pool asks for: it may have meant it for another day
 
 
 def delay_s(failures: int, random: float, *, retry_after_s: float = 0.0) -> float:
@@ -16,4 +17,4 @@ def delay_s(failures: int, random: float, *, retry_after_s: float = 0.0) -> floa
     if failures <= 0 and retry_after_s <= 0:
         return 0.0
     ceiling = min(CAP_S, BASE_S * 2.0 ** min(max(failures, 1) - 1, 16))
-    return max(0.0, retry_after_s) + random * ceiling
+    return min(max(0.0, retry_after_s), LONGEST_S) + random * ceiling

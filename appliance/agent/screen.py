@@ -19,6 +19,7 @@ from appliance.agent.layout import ASCII, CONSOLE, Row, draw
 from appliance.agent.types import Status
 from appliance.agent.view import View, counts
 from iamine.errors import IamineError
+from iamine.oneline import printable
 
 Clock = Callable[[], datetime]
 PLAIN_EVERY_S = 10.0  # a busy worker tells its counts this often
@@ -59,7 +60,8 @@ class PlainScreen:
         self.board = board or Board(now, lambda: now().timestamp())
 
     def say(self, line: str) -> None:
-        """Write the line with the time before it."""
+        """Write the line with the time before it; a pool's words may be in it."""
+        line = printable(line)
         self.board.say(line)
         self._write(line)
 
@@ -96,7 +98,7 @@ class LiveScreen:
 
     def say(self, line: str) -> None:
         """Keep the line, and draw."""
-        self.board.say(line)
+        self.board.say(printable(line))
         self._draw(self.board.view())
 
     def show(self, status: Status) -> None:

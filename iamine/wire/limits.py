@@ -15,6 +15,7 @@ MAX_TOKEN_BYTES = 1024  # the longest token of known vocabularies has 512 (runs 
 MAX_REST_CHARACTERS = 65_536  # of a text that was held back: a stop string, a character
 MAX_TOP_LOGPROBS = 20  # OpenAI's limit of top_logprobs
 MAX_DIMENSIONS = 65_536
+MAX_HOLD_S = 86_400.0
 _NAME_CHARACTERS, _SAID_CHARACTERS, _HASH_CHARACTERS = 256, 8192, 128
 _PRINTABLE = r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*\Z"  # no control characters, none that turn a line around
 _FLOAT32 = 3.4028234e38
@@ -28,6 +29,8 @@ Said = Annotated[str, msgspec.Meta(max_length=_SAID_CHARACTERS)]  # for a log or
 Rest = Annotated[str, msgspec.Meta(max_length=MAX_REST_CHARACTERS)]
 Whole = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
 Epoch = Annotated[int, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+LiveEpoch = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
+HoldSeconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_HOLD_S)]
 Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAX_CONTEXT_TOKENS)]
 TokenId = Annotated[int, msgspec.Meta(ge=-1, le=(1 << 31) - 1)]
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]

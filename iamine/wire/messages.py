@@ -9,7 +9,21 @@ from typing import Annotated, Literal
 import msgspec
 
 from iamine.ids import JobId, ModelId, SessionId, WorkerId
-from iamine.wire.limits import MAX_MARKS, Epoch, Hash, Mark, Name, Number, Rest, Said, Tokens, Vector, Whole
+from iamine.wire.limits import (
+    MAX_MARKS,
+    Epoch,
+    Hash,
+    HoldSeconds,
+    LiveEpoch,
+    Mark,
+    Name,
+    Number,
+    Rest,
+    Said,
+    Tokens,
+    Vector,
+    Whole,
+)
 from iamine.wire.values import ChatWork as ChatWork
 from iamine.wire.values import CompletionWork as CompletionWork
 from iamine.wire.values import EmbeddingWork as EmbeddingWork
@@ -148,7 +162,7 @@ class Job(Message, frozen=True, kw_only=True, omit_defaults=True, tag="job"):
     """
 
     job: JobId
-    epoch: int
+    epoch: LiveEpoch
     file_sha256: str
     work: Work
     sampling: Sampling
@@ -156,7 +170,7 @@ class Job(Message, frozen=True, kw_only=True, omit_defaults=True, tag="job"):
     prefix: tuple[int, ...] = ()
     template_sha256: str = ""
     prompt_sha256: str = ""
-    hold_s: float = 0.0
+    hold_s: HoldSeconds = 0.0
 
 
 class Cancel(Message, frozen=True, kw_only=True, omit_defaults=True, tag="cancel"):
@@ -171,7 +185,7 @@ class Resume(Message, frozen=True, kw_only=True, omit_defaults=True, tag="resume
 
     job: JobId
     epoch: int
-    index: int
+    index: Whole
 
 
 class Standing(Message, frozen=True, kw_only=True, omit_defaults=True, tag="standing"):

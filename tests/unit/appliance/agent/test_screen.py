@@ -54,6 +54,17 @@ def test_a_plain_line_has_its_time() -> None:
     assert out.getvalue() == "12:00:01 linked\n"
 
 
+def test_what_a_pool_says_cannot_move_the_cursor() -> None:
+    out = io.StringIO()
+    PlainScreen(out, noon).say("drained: \x1b[2J\nforged")
+    assert out.getvalue() == "12:00:01 drained: \\x1b[2J\\nforged\n"
+    live = io.StringIO()
+    screen = LiveScreen(Console(file=live, force_terminal=True, width=80, height=25), noon, Board(noon, lambda: 0.0))
+    screen.say("drained: \x1b]0;owned\x07")
+    screen.close()
+    assert "\x1b]0;" not in live.getvalue() and "\x07" not in live.getvalue()
+
+
 def test_counts_are_told_when_they_changed_and_there_are_any() -> None:
     out = io.StringIO()
     screen = PlainScreen(out, noon)

@@ -101,7 +101,16 @@ FROM_POOL = st.one_of(
         now=st.floats(0, 1e10),
         signature=st.binary(min_size=64, max_size=64),
     ),
-    st.builds(Job, job=JOBS, epoch=COUNTS, file_sha256=SHA, work=WORK, sampling=SAMPLING, now=st.floats(0, 1e10), prefix=IDS),
+    st.builds(
+        Job,
+        job=JOBS,
+        epoch=st.integers(1, 2**31),
+        file_sha256=SHA,
+        work=WORK,
+        sampling=SAMPLING,
+        now=st.floats(0, 1e10),
+        prefix=IDS,
+    ),
     st.builds(Cancel, job=JOBS, epoch=COUNTS),
     st.builds(Resume, job=JOBS, epoch=COUNTS, index=COUNTS),
 )
@@ -177,6 +186,16 @@ def test_a_token_is_told_within_bounds(changes: dict[str, object]) -> None:
     decode_from_worker(json.dumps(good))
     with pytest.raises(Malformed):
         decode_from_worker(json.dumps(replaced(good, changes)))
+
+
+@pytest.mark.parametrize("changes", [{"epoch": 0}, {"epoch": -1}, {"hold_s": 1e30}, {"hold_s": -1.0}])
+def test_a_worker_takes_no_job_that_it_could_not_tell_of_in_its_next_hello(changes: dict[str, object]) -> None:
+    """Else every pool would refuse it for as long as it holds the job."""
+    work, sampling = CompletionWork(prompt="x"), Sampling(max_tokens=1)
+    good = json.loads(encode(Job(job=JobId("j"), epoch=1, file_sha256="f", work=work, sampling=sampling, now=1.0, hold_s=1.0)))
+    decode_from_pool(json.dumps(good))
+    with pytest.raises(Malformed):
+        decode_from_pool(json.dumps(good | changes))
 
 
 def test_a_reason_that_quotes_the_other_side_is_short_enough_to_be_said() -> None:
