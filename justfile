@@ -95,7 +95,7 @@ vulkan-test *arguments:
 guest-test *arguments:
     IAMINE_LLAMA_WHEEL=$(./run wheel | tail -n 1) pytest -q -s -p no:cacheprovider tests/guest "$@"
 
-# Wrong frames, requests and files for so many seconds each, with seeds of their own (NAME: api, door, http, link, files; GGUF too)
+# Wrong frames, requests and files for so many seconds each, with seeds of their own (NAME: api, door, http, link, files)
 fuzz name="" seconds="120":
     python tests/fuzz/fuzz.py "$1" "$2"
 
