@@ -26,15 +26,15 @@ class Stream:
         """One more event; nothing is taken after the end."""
         if self._over:
             return
-        self._over = isinstance(event, _LAST)
-        last = self._events[-1] if self._events else None
         if isinstance(event, Delta):
             self._put_delta(event)
-        elif isinstance(last, Queued) and isinstance(event, Queued):
+        elif isinstance(event, Queued) and self._events and isinstance(self._events[-1], Queued):
             self._events[-1] = event
         else:
+            self._over = isinstance(event, _LAST)
             self._events.append(event)
-        self._wake()
+        if self._reader is not None:
+            self._wake()
 
     def _put_delta(self, event: Delta) -> None:
         """Deltas are joined when they are read; those of a slow reader now and then before, so that they take little room.

@@ -170,7 +170,7 @@ class Board:
         record.history.tokens = record.tokens
         amount = cost(0, count)
         record.cost += amount
-        self._charge(record, amount)
+        record.pledge = self.counters.charge(record.order.account, amount, record.pledge)
         if record.reads and record.worker is not None:
             record.reads = False
             self.fleet.read(record.worker, record.order.job)

@@ -106,9 +106,12 @@ class Counters:
         part = amount / tab.share
         tab.counter += part
         tab.unsaved += amount
-        tab.pledged = max(0.0, tab.pledged - min(part, pledge))
         self._changed.add(account)
-        return max(0.0, pledge - part)
+        rest = pledge - part
+        tab.pledged -= part if rest > 0 else pledge
+        if tab.pledged < 0:
+            tab.pledged = 0.0
+        return rest if rest > 0 else 0.0
 
     def take(self) -> tuple[Spent, ...]:
         """What has changed since the last time, to be kept."""
