@@ -59,8 +59,8 @@ dist:
     umask 022 && SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) python -m hatchling build -d dist -t wheel -t sdist
     cd dist && sha256sum -- iamine* | tee SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS
 
-# Measure: runs bench/NAME.py
-bench name *arguments:
+# Measure: runs bench/NAME.py; without a name it tells which there are, `all` makes docs/performance.md's figures again
+bench name="list" *arguments:
     name=$1; shift; python "bench/$name.py" "$@"
 
 # Seeded worlds of dying, lying and resting workers; prints the seed of one that breaks a promise

@@ -1,7 +1,7 @@
 """Records as requests tell them: written late where nothing depends on it, with what became of the job on its way.
 
-Most jobs are over within a moment. Theirs is one write, at the end and waited for; one that still runs after LATE_S is
-written down as running, so that a pool that comes back knows of it. While the database is away nothing is begun.
+Most jobs are over within a moment. Theirs is one write, at the end and waited for; one that still runs after LATE_S, or twice
+that, is written down as running, so that a pool that comes back knows of it. While the database is away nothing is begun.
 """
 
 import asyncio
@@ -125,8 +125,9 @@ class Told:
         now_s = asyncio.get_running_loop().time
         try:
             while self._late:
-                await asyncio.sleep(max(0.0, self._late[0][0] - now_s()))
-                await asyncio.gather(*(self._try(start) for start in self._due(now_s())))
+                await asyncio.sleep(LATE_S)  # not until the first is due: there are hundreds a second
+                if due := self._due(now_s()):
+                    await asyncio.gather(*(self._try(start) for start in due))
         finally:
             self._task = None
 
