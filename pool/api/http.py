@@ -1,6 +1,7 @@
 """Sanic's HTTP/1.1 with the response's head written at once: its own way costs as much as all the rest of Sanic's request.
 
-Whatever is not the common case (no body, HEAD, a length known beforehand, 100-continue) is left to Sanic.
+What goes with every response (`app.ctx.finish`, replies.py) is added here, where all of them pass, Sanic's own errors too.
+Whatever is not the common case (no body, HEAD, 100-continue) is left to Sanic.
 """
 
 from functools import lru_cache
@@ -22,6 +23,7 @@ class QuickHttp(Http):
         response = http.response
         if not data and response.body:
             data, end_stream = response.body, True
+        self.protocol.app.ctx.finish(self.request, response)
         if self.head_only or self.expecting_continue or response.status < 200 or response.status in (204, 304):
             await super().http1_response_header(data, end_stream)
             return

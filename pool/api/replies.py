@@ -5,7 +5,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from os import urandom
 
-from sanic import HTTPResponse, Request
+from sanic import Request
 from sanic.response import BaseHTTPResponse
 
 from iamine.ids import AccountId
@@ -18,21 +18,22 @@ _PREFLIGHT_S = "600"
 
 
 def install(app: App, *, origins: frozenset[str], metrics: Metrics, gate: Gate) -> None:
-    """Finish every response of the app, errors too."""
+    """Finish every response of the app, errors too: http.py calls it when a head is written."""
 
-    def finish(request: Request, response: BaseHTTPResponse) -> HTTPResponse | None:
-        response.headers["x-request-id"] = request_id(request)
-        response.headers["date"] = date(int(time.time()))
+    def finish(request: Request, response: BaseHTTPResponse) -> None:
+        headers, name = response.headers, request_id(request)
+        headers["x-request-id"] = name
+        headers["date"] = date(int(time.time()))
         if request.path.startswith(ANTHROPIC):
-            response.headers["request-id"] = request_id(request)  # the name that Anthropic's clients know
-        response.headers.update(cors(request, origins))
+            headers["request-id"] = name  # the name that Anthropic's clients know
+        if origins:
+            headers.update(cors(request, origins))
         account: AccountId | None = getattr(request.ctx, "account", None)
         if account is not None:
-            response.headers.update(gate.headers(account))
+            headers.update(gate.headers(account))
         metrics.on_response(route_of(request), response.status)
-        return None
 
-    app.register_middleware(finish, "response")
+    app.ctx.finish = finish
 
 
 def request_id(request: Request) -> str:
