@@ -41,7 +41,8 @@ def panel(lines: Sequence[Line], footer: str, qr: Sequence[str] = ()) -> Panel:
     table.add_column(overflow="fold")
     for line in lines:
         table.add_row(
-            Text(line.label, style=STYLES["bad"] if line.kind == "bad" else ""), Text(line.text, style=STYLES[line.kind])
+            Text(line.label, style=STYLES["bad"] if line.kind == "bad" else ""),
+            Text(line.text, style=STYLES[line.kind], no_wrap=bool(qr) and line.kind == "dim", overflow="crop" if qr else None),
         )
     body = table
     if qr:
