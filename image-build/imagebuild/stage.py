@@ -13,6 +13,7 @@ from imagebuild.errors import BuildError
 KEY_DIGITS = 16
 KEPT_PER_STAGE = 2  # the newest and the one before, for changes of mind
 LOG_LINES_SHOWN = 25
+REMOVE_TRIES, REMOVE_PAUSE_S = 5, 0.2
 
 
 def digest(parts: Iterable[str | bytes | Path], root: Path) -> str:
@@ -83,9 +84,13 @@ class Shelf:
 
 
 def remove(folder: Path) -> None:
-    """Delete a tree of ours."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Delete a tree of ours; what was killed a moment ago may still write into it."""
+    for _ in range(REMOVE_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(REMOVE_PAUSE_S)
+    shutil.rmtree(folder)
 
 
 def say(line: str) -> None:

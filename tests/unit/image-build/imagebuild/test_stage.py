@@ -1,10 +1,11 @@
 """Stages are made once for the same inputs, whole or not at all."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from imagebuild.errors import BuildError
-from imagebuild.stage import KEPT_PER_STAGE, Shelf, digest
+from imagebuild.stage import KEPT_PER_STAGE, Shelf, digest, remove
 
 
 def fill(folder: Path, log: Path) -> None:
@@ -64,3 +65,14 @@ def test_an_interrupted_stage_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Shelf(tmp_path).take("base", "1", "a tree", interrupted)
     assert [path.name for path in tmp_path.iterdir()] == ["base.log"]
+
+
+def test_a_tree_that_is_still_written_to_goes_too(tmp_path: Path) -> None:
+    folder = tmp_path / "draft"
+    folder.mkdir()
+    script = f"for n in 1 2 3 4 5; do mkdir -p {folder}; for m in 1 2 3 4 5 6 7 8 9; do : >{folder}/$n$m; done; done"
+    writer = subprocess.Popen(["sh", "-c", script])
+    remove(folder)
+    writer.wait(10)
+    remove(folder)
+    assert not folder.exists()
