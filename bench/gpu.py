@@ -61,7 +61,7 @@ class Card:
         cuda = [] if self.options.cpu else ["-DGGML_CUDA=ON", f"-DCMAKE_CUDA_ARCHITECTURES={self.options.architecture}"]
         with (self.run.out / "build.log").open("wb") as log:
             self._build = subprocess.Popen(
-                [str(HERE / "gpu_parts/build"), str(self.options.source), str(self.work / "build"), "native", *cuda],
+                [str(HERE / "gpu_parts/build"), str(self.options.source), str(self.work / "build"), "haswell", *cuda],
                 stdout=log,
                 stderr=log,
             )
