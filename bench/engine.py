@@ -140,7 +140,7 @@ def guessed(path: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]
     for exact in (False, True):
         setting = Setting(slots=8, context_tokens=CONTEXT, threads=options.threads, exact=exact)
         both = [Ours(file, replace(setting, guess=guess), name="engine") for guess in (True, False)]
-        for temperature in (0.0, 2.5, 3.0):
+        for temperature in (0.0, 3.0, 5.0):
             costs, answers = [NOTHING, NOTHING], [list[Any](), list[Any]()]
             for turn in range(options.rounds):
                 prompts_ = tuple(copying.prompt(3 * turn + n) for n in range(3))

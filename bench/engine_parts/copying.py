@@ -1,7 +1,7 @@
 """A model that counts: after id t it wants t + 1, so it copies a prompt that counts; as much work as a random one.
 
 Attention and feed-forward are computed in full and add nothing (their last matrices are zero); the output's rows are the
-embedding's, moved on by one. At temperature 2.5 it keeps to its text nine times out of ten, at 3 six times.
+embedding's, moved on by one. The hotter its tokens are drawn, the more often it leaves its text.
 """
 
 from collections.abc import Iterator
