@@ -25,6 +25,7 @@ BAR_COLUMNS = 20
 CHART_ROWS = 6
 WHY_LINES = 3
 SCALE_COLUMNS = 7
+RULED_COLUMNS = len("-  in a minute -")
 TYPOGRAPHY = str.maketrans({"\u2026": "...", "\u2013": "-", "\u2014": "-", "\u2019": "'", "\u2018": "'", "\u00d7": "x"})
 
 
@@ -255,7 +256,8 @@ def _hour(view: View, columns: int, glyphs: Glyphs) -> Section:
     if not peak:
         none = _rule("the last hour: no tokens", columns, glyphs)
         return Section(rank=4, least=1, most=1, rows=lambda count: [none])
-    title = _rule(f"the last hour: up to {peak:.1f} tokens/s in a minute", columns, glyphs)
+    said = f"the last hour: up to {peak:.1f} tokens/s"
+    title = _rule(f"{said} in a minute" if len(said) + RULED_COLUMNS <= columns else said, columns, glyphs)
 
     def rows(count: int) -> Sequence[Row]:
         lines = chart(view.hour_tps, columns - SCALE_COLUMNS - 2, count - 1, glyphs)

@@ -68,6 +68,17 @@ def test_a_worker_without_an_address_joins_the_pool_of_its_network(hosts: tuple[
     assert worker.wait(20) == 0
 
 
+def test_a_pool_that_is_not_to_be_announced_is_not(hosts: tuple[Host, Host], tmp_path: Path) -> None:
+    there, _ = hosts
+    (tmp_path / "pool.toml").write_text("announce = false")
+    log, options = tmp_path / "log", ("--host", "0.0.0.0", "--port", "8123", "--config", str(tmp_path / "pool.toml"))
+    there.python(log, "-m", "iamine", "pool", *options, "--data-dir", str(tmp_path / "pool"))
+    until(lambda: "serves at" in log.read_text(), 120, log)
+    time.sleep(1)
+    assert MDNS_PORT not in there.udp_ports()
+    assert "announced" not in log.read_text()
+
+
 def test_of_two_pools_none_is_taken_and_both_are_named(hosts: tuple[Host, Host], tmp_path: Path) -> None:
     there, here = hosts
     tiny(there, tmp_path, "1", "8101", "Physics")

@@ -203,3 +203,11 @@ def test_where_the_qr_code_has_no_room_the_code_is_a_fact(columns: int, rows: in
 
 def test_what_was_made_of_the_demand_is_a_fact() -> None:
     assert " demand   stays: nothing is lacking" in "\n".join(lines(replace(IDLE, course="stays: nothing is lacking"), 80, 25))
+
+
+@pytest.mark.parametrize(("columns", "is_whole"), [(80, True), (46, False)])
+def test_a_title_that_does_not_fit_says_less_instead_of_being_cut(columns: int, is_whole: bool) -> None:
+    rows = [text_of(row) for row in draw(BUSY, columns=columns, rows=60, clock="21:09")]
+    (title,) = (row for row in rows if "the last hour" in row)
+    assert ("in a minute" in title) is is_whole
+    assert title.rstrip(CONSOLE.rule + " ").endswith("in a minute" if is_whole else "tokens/s")
