@@ -53,3 +53,10 @@ def test_tokens_are_counted_for_the_hour() -> None:
     shown = board()
     shown.view(NOTHING)
     assert shown.view(replace(NOTHING, tokens=50)).hour_tps[-1] == 10.0
+
+
+def test_a_code_leads_to_the_page_where_it_is_typed() -> None:
+    shown = board()
+    shown.claimed_at("http://p/claim")
+    claim = shown.view(replace(NOTHING, claim_code="7KQ4-M2XN")).claim
+    assert claim is not None and (claim.page, claim.code) == ("http://p/claim", "7KQ4-M2XN") and claim.qr

@@ -2,12 +2,15 @@
 
 import pytest
 
-from iamine.ids import ModelId, WorkerId
-from iamine.wire.messages import MAX_MODELS, ModelOffer
+from iamine.ids import AccountId, JobId, ModelId, WorkerId
+from iamine.wire.messages import MAX_MODELS, CompletionWork, ModelOffer, Sampling
 from pool.routing.demand import Demand
 from pool.routing.effects import Lack
 from pool.routing.fleet import Fleet
 from pool.routing.lacks import LEAST_A_TICK, LOOK_EVERY_S, Lacks, keepers, turn
+from pool.routing.patience import Patience
+from pool.routing.scheduler import Scheduler
+from pool.routing.types import JobOrder
 
 A, B = ModelId("a"), ModelId("b")
 
@@ -86,3 +89,39 @@ def test_of_very_many_models_those_that_lack_most_are_told() -> None:
     lacks.news(workers, waiting, 0.0)
     (lack,) = lacks.news(workers, waiting, LOOK_EVERY_S)
     assert len(lack.told.models) == MAX_MODELS and lack.told.models[0].model == f"m{MAX_MODELS + 19:03d}"
+
+
+def order(job: str, model: ModelId, *, wish: str = "") -> JobOrder:
+    return JobOrder(
+        job=JobId(job),
+        account=AccountId("x"),
+        model=model,
+        work=CompletionWork(prompt="x"),
+        sampling=Sampling(max_tokens=256),
+        wall_time_s=0.0,
+        deadline_s=60.0,
+        estimated_prompt_tokens=256,
+        wish=wish,
+    )
+
+
+def test_the_scheduler_counts_jobs_wishes_moves_and_what_it_gives_up() -> None:
+    scheduler = Scheduler(Patience(late_tick_s=1e9, idle_silence_s=1e9, busy_silence_s=1e9, stall_s=1e9))
+    offer = ModelOffer(model=A, file_sha256="f", slots=9, context_tokens=1, vocabulary_tokens=1, decode_tps=9.0)
+    scheduler.on_worker(WorkerId("w"), (offer,), 0.0)
+    scheduler.on_job(order("served", A, wish="wished"), 0.0)
+    scheduler.on_job(order("waits", B), 0.0)
+    scheduler.on_missed(ModelId("unknown"), 0.0)
+    scheduler.on_tick(0.0)
+    told = [one for one in scheduler.on_tick(LOOK_EVERY_S) if isinstance(one, Lack)]
+    assert [one.worker for one in told] == ["w"]
+    figures = {one.model: one for one in scheduler.figures.models}
+    assert set(figures) == {A, B, "wished", "unknown"} and figures[B].waiting == 1
+    assert figures[ModelId("wished")].unmet_tps > 0 < figures[ModelId("unknown")].unmet_tps
+    scheduler.on_moving(WorkerId("w"), B, 300.0, LOOK_EVERY_S)
+    scheduler.on_tick(2 * LOOK_EVERY_S)
+    assert {one.model: one for one in scheduler.figures.models}[B].coming_tps == 300.0
+    scheduler.on_worker_gone(WorkerId("w"), 2 * LOOK_EVERY_S)
+    scheduler.on_tick(61.0)
+    last = {one.model: one for one in scheduler.figures.models}[B]
+    assert last.coming_tps == 0.0 and last.refused_per_min > 0

@@ -127,6 +127,8 @@ def test_a_models_tier_is_its_files_then_its_ids_and_the_operators_word_goes_fir
     assert tiers.of(card("a-70b-of-my-own", "ff")) == "micro"
     assert tiers.of(card("mine", "ff")) == "large"
     assert tiers.of(card("mote", mote.file_sha256)) == "xlarge"
+    names = ("qwen3.5-9b", "mine", "nobody-knows-it")
+    assert [tiers.named(ModelId(name)) for name in names] == ["medium", "large", "micro"]
 
 
 def test_every_tier_has_a_name_to_ask_it_by() -> None:
