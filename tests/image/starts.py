@@ -8,7 +8,8 @@ from house import House
 BUDGET_S = 300.0  # CPU seconds to "joined"; 110-150 are usual, a loaded machine needs more
 JOINED = r"IAMINE worker joined: linked to .* as (wrk_[a-z0-9]+)[^\r\n]*"
 ANSWER_S = 900.0  # a generous deadline: the machine is emulated and shares its processor
-MEMORY_GATE_MB = 330
+MEMORY_GATE_MB = 330  # in use with agent, engine and console, less the model
+MOTE_MB = 105  # what the worker says it needs: weights, 8 x 1024 tokens, llama.cpp's buffers
 
 
 def settings(pool: House | None, more: str = "") -> str:
