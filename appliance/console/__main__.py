@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 import time
-from contextlib import suppress
 
 from appliance.console.screen import Picture
 from appliance.console.seen import CLOCK, START, STATUS, machine, report
@@ -18,7 +17,8 @@ def main() -> None:
     """Until the service manager ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serial", default="", help="the serial line for plain lines")
-    serial = open_serial(parser.parse_args().serial)
+    device = parser.parse_args().serial
+    serial = open_serial(device)
     screen, count, told = Picture(), 0, ""
     while True:
         now, status, clock = machine(), report(STATUS), report(CLOCK)
@@ -28,11 +28,21 @@ def main() -> None:
         every = SHELL_EVERY if start.get("recovery") else SERIAL_EVERY
         due = count % every == 0 or bool(status.get("linked")) != told.startswith("IAMINE worker")
         if serial is not None and due:
-            with suppress(OSError):  # nobody reads: the line is lost, the picture goes on
-                os.write(serial, line.encode("ascii", "replace") + b"\r\n")
-            told = line
+            serial, told = written(serial, device, line), line
         count += 1
         time.sleep(DRAWN_EVERY_S)
+
+
+def written(serial: int, device: str, line: str) -> int | None:
+    """The serial line after the line was told; opened anew when the beginning of a shell has hung it up."""
+    try:
+        os.write(serial, line.encode("ascii", "replace") + b"\r\n")
+    except BlockingIOError:
+        return serial  # nobody reads: the line is lost, the picture goes on
+    except OSError:
+        os.close(serial)
+        return open_serial(device)
+    return serial
 
 
 def open_serial(device: str) -> int | None:

@@ -61,14 +61,12 @@ class Skip:
 TABLE: tuple[Rule, ...] = (
     Rule(step=Step.MEDIUM, code="E-STICK", advice="the worker runs from memory; settings on the stick are not seen"),
     Rule(step=Step.SETTINGS, needs=(Step.MEDIUM,), code="E-SETTINGS", advice="flash the stick again if this stays"),
-    Rule(
-        step=Step.IDS, needs=(Step.MEDIUM,), code="E-IDS", advice="is its write protection on? start it once alone in a machine"
-    ),
+    Rule(step=Step.IDS, needs=(Step.MEDIUM,), code="E-IDS", advice="is it write-protected? start it once alone"),
     Rule(
         step=Step.DATA,
         needs=(Step.MEDIUM,),
         code="E-DATA",
-        advice="the worker keeps nothing: a larger stick, or one that can be written",
+        advice="the worker keeps nothing: use a larger stick that can be written",
     ),
     Rule(step=Step.REMEMBER, needs=(Step.SETTINGS, Step.DATA), code="E-DATA", advice="settings hold for this start only"),
     Rule(step=Step.BLANK, needs=(Step.REMEMBER,), code="E-SECRETS", advice="the Wi-Fi password stays in iamine.toml"),
