@@ -71,13 +71,17 @@ async def _discard(stream: Any, room: Room) -> None:
 async def _read(request: Request, limit: int, hold: Hold) -> bytes:
     parts: list[bytes] = []
     size = 0
-    while part := await request.stream.read():  # type: ignore[union-attr]
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        hold.grow(size)
-        parts.append(part)
-        await hold.pace(len(part))
+    try:
+        while part := await request.stream.read():  # type: ignore[union-attr]
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            hold.grow(size)
+            parts.append(part)
+            await hold.pace(len(part))
+    except BaseException:
+        parts.clear()  # the error's traceback would keep them, while the refused client is heard out
+        raise
     return b"".join(parts)
 
 
