@@ -106,7 +106,7 @@ def parse(text: str) -> Manifest:
     """The manifest in a TOML text. Raises ManifestError naming the entry and what is wrong with it."""
     try:
         manifest = msgspec.convert(tomllib.loads(text), Manifest)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise ManifestError(f"models.toml: {error}") from error
     if manifest.version != MANIFEST_VERSION:
         raise ManifestError(

@@ -115,7 +115,7 @@ def parse(text: str, source: str) -> dict[str, object]:
     """TOML as a mapping whose keys are all known. Raises: ConfigError naming the key and the nearest known one."""
     try:
         settings = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source}: {error}", hint="TOML looks like: port = 8000") from error
     known = PoolConfig.__struct_fields__
     for key in settings:

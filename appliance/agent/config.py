@@ -174,7 +174,7 @@ def read_file(path: Path, *, must_exist: bool) -> ConfigFile:
         raise ConfigError(f"{path} cannot be read: {error}", hint="make it a UTF-8 text that this user may read") from error
     try:
         return msgspec.convert(tomllib.loads(text), ConfigFile)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint="correct that line; texts stand in quotes") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}", hint=f"keys that may be there: {_KEYS}, {_TABLES}") from error
@@ -194,7 +194,10 @@ def need_pool(chosen: Settings) -> str:
 def api_base(address: str) -> str:
     """`http(s)://host[:port][/path]/v1` from an address with or without /v1. Raises ConfigError for what is no address."""
     text = address.strip()
-    parts = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+    except ValueError as error:  # "http://[": a part of an IPv6 address
+        raise ConfigError(f"{address!r} is no pool address", hint="an address looks like http://HOST:PORT") from error
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     if scheme not in {"http", "https"} or not parts.hostname or not _has_port(parts.netloc):
         raise ConfigError(f"{address!r} is no pool address", hint="an address looks like http://HOST:PORT or https://HOST/v1")
@@ -221,13 +224,20 @@ def _has_port(netloc: str) -> bool:
         return False
 
 
+def _is_web(address: str) -> bool:
+    try:
+        return urlsplit(address).scheme in {"http", "https"}
+    except ValueError:
+        return False
+
+
 def _fetch(said: FetchSettings, environ: Mapping[str, str], path: Path) -> FetchSettings:
     """The variable before the file; folders made absolute. Raises ConfigError for what is no address."""
     chosen = msgspec.structs.replace(
         said, hub=environ.get(HUB_VARIABLE) or said.hub, folders=tuple(str(_anchor(each, path)) for each in said.folders)
     )
     for address in (*chosen.mirrors, *((chosen.hub,) if chosen.hub else ())):
-        if urlsplit(address).scheme not in {"http", "https"}:
+        if not _is_web(address):
             raise ConfigError(f"{address!r} is no address to fetch from", hint="an address begins with https:// or http://")
     return chosen
 

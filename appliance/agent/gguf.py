@@ -14,6 +14,10 @@ BATCH_TOKENS = 512  # the engine's micro-batch
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MOST_KEYS, _MOST_BYTES, _MOST_ITEMS = 4096, 1 << 20, 1 << 12
+_MOST_HEADER_BYTES = 64 << 20  # a vocabulary of 256 k tokens with merges has 12 MB; what is longer is no header of ours
+_MOST = 1 << 24  # of any number that sizes follow from: context, widths; far beyond any model
+_MOST_LAYERS = 1 << 12
+_MOST_TEXTS = 1 << 19  # of an array that stands before the vocabulary, the merges at most
 _TOKENS = "tokenizer.ggml.tokens"
 Value = int | float | str | bool | tuple[int | float | bool, ...]
 
@@ -55,7 +59,7 @@ def read_shape(path: Path) -> Shape:
     with path.open("rb") as file:
         try:
             return _shape(dict(_pairs(file)))
-        except (struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
+        except (struct.error, UnicodeDecodeError, KeyError, ValueError, OverflowError) as error:
             raise NotGguf(f"{path.name}: {error}") from error
 
 
@@ -64,7 +68,7 @@ def _shape(found: dict[str, Value]) -> Shape:
 
     def number(key: str, default: int = 0) -> int:
         value = found.get(f"{name}.{key}", default)
-        return max((int(each) for each in value), default=default) if isinstance(value, tuple) else int(value)
+        return max((_size(each) for each in value), default=default) if isinstance(value, tuple) else _size(value)
 
     layers, heads, width = number("block_count"), number("attention.head_count"), number("embedding_length")
     size = width // heads if heads else 0
@@ -80,11 +84,20 @@ def _shape(found: dict[str, Value]) -> Shape:
     )
 
 
+def _size(value: Value) -> int:
+    """A number that sizes follow from. Raises ValueError for one that no model has: the fit would reckon with it."""
+    if isinstance(value, str | tuple) or not 0 <= value < _MOST:
+        raise ValueError("a size in the header is beyond any model's")
+    return int(value)
+
+
 def _kv_heads(told: Value, layers: int, interval: int) -> tuple[int, ...]:
     """Per layer where the file says so; else the same in every layer, or in each `interval`-th of a hybrid model."""
     if isinstance(told, tuple):
-        return tuple(int(each) for each in told)
-    return (int(told),) * (layers // interval if interval else layers)
+        return tuple(_size(each) for each in told)
+    if layers > _MOST_LAYERS:
+        raise ValueError("more layers than any model has")
+    return (_size(told),) * (layers // interval if interval else layers)
 
 
 def _pairs(file: BinaryIO) -> Iterator[tuple[str, Value]]:
@@ -94,6 +107,7 @@ def _pairs(file: BinaryIO) -> Iterator[tuple[str, Value]]:
         raise ValueError("not the header of a GGUF file")
     for _ in range(count):
         key = _text(file)
+        _check_end(file)
         if key == _TOKENS:
             return
         yield key, _value(file, _number(file, "I"))
@@ -111,13 +125,21 @@ def _value(file: BinaryIO, kind: int) -> Value:
 
 
 def _skip(file: BinaryIO, inner: int, count: int) -> Value:
-    """Pass over an array that nobody asks for."""
+    """Pass over an array that nobody asks for. Raises ValueError when the header has no end."""
     if inner != _STRING:
-        file.seek(struct.calcsize(_FORMATS[inner]) * count, 1)
-        return ()
-    for _ in range(min(count, _MOST_BYTES)):
-        _text(file)
+        file.seek(struct.calcsize(_FORMATS[inner]) * min(count, _MOST_HEADER_BYTES), 1)
+    elif count > _MOST_TEXTS:
+        raise ValueError("the header has no end")
+    for _ in range(count if inner == _STRING else 0):
+        file.seek(_number(file, "Q"), 1)
+        _check_end(file)
+    _check_end(file)
     return ()
+
+
+def _check_end(file: BinaryIO) -> None:
+    if file.tell() > _MOST_HEADER_BYTES:
+        raise ValueError("the header has no end")
 
 
 def _number(file: BinaryIO, form: str) -> int:

@@ -142,6 +142,8 @@ def _parsed(text: str) -> tuple[dict[str, object], list[Problem]]:
             advice = f"correct line {wrong + 1}; texts stand in double quotes"
             problems.append(Problem(code=CODE, message=f"{FILE_NAME} line {wrong + 1} is not understood", advice=advice))
             lines[wrong] = ""
+        except RecursionError:
+            return {}, [*problems, Problem(code=CODE, message=f"{FILE_NAME} has brackets without end: nothing of it is used")]
     return {}, [*problems, Problem(code=CODE, message=f"{FILE_NAME} has too many wrong lines: nothing of it is used")]
 
 

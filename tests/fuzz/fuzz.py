@@ -1,4 +1,4 @@
-"""Wrong frames, requests and files at length: `just fuzz [NAME] [SECONDS]` (api, door, http, link: rounds with other seeds).
+"""Wrong frames, requests and files at length: `just fuzz [NAME] [SECONDS]` (api, door, http, link, files: other seeds).
 
 Each round is the test of `just test`, ten times as long; what fails is told with its seed, by which it can be had again.
 """
@@ -15,8 +15,14 @@ ROUNDS = {
     "door": "test_worker_door.py",
     "http": "test_http.py",
     "link": "test_agent_link.py",
+    "files": "test_files.py",
 }
-LONG = {"IAMINE_FUZZ_EXAMPLES": "100", "IAMINE_FUZZ_FRAMES": "40000", "IAMINE_FUZZ_REQUESTS": "5000"}
+LONG = {
+    "IAMINE_FUZZ_EXAMPLES": "100",
+    "IAMINE_FUZZ_FRAMES": "40000",
+    "IAMINE_FUZZ_REQUESTS": "5000",
+    "IAMINE_FUZZ_FILES": "5000",
+}
 
 
 def rounds(name: str, seconds: float) -> bool:

@@ -124,3 +124,8 @@ def test_every_model_has_the_tier_of_its_size_and_names_what_reads_it(model: Mod
     assert model.template
     tools = model.tool_format or model.id in {"phi-4-mini-instruct", "lfm2.5-1.2b-instruct", "phi-4-reasoning-plus"}
     assert tools, "name the format of its tool calls, or leave the model out"
+
+
+def test_brackets_without_end_are_no_manifest() -> None:
+    with pytest.raises(ManifestError):
+        parse("version = " + "[" * 5000)

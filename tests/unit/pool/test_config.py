@@ -124,3 +124,10 @@ def test_an_upstream_provider_needs_an_address_a_model_and_a_key_that_can_be_rea
     with pytest.raises(ConfigError, match="upstream"):
         convert({"upstream": {"uri": "x"}}, "here")
     assert not convert({}, "here").upstream.url, "off by default"
+
+
+def test_brackets_without_end_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "pool.toml"
+    path.write_text("port = " + "[" * 5000)
+    with pytest.raises(ConfigError):
+        load(path, {}, {})

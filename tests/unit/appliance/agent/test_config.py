@@ -128,3 +128,10 @@ def test_where_models_are_fetched_from(tmp_path: Path) -> None:
     assert settings(Options(), {"IAMINE_HUB": "https://b.example"}, tmp_path).fetch.hub == "https://b.example"
     with pytest.raises(ConfigError, match="no address"):
         settings(Options(), {"IAMINE_HUB": "b.example"}, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["slots = " + "[" * 5000, 'pool = "http://["', '[fetch]\nhub = "http://["'])
+def test_what_no_parser_can_follow_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        made(tmp_path, text)
+    assert caught.value.hint

@@ -72,6 +72,34 @@ def test_arrays_that_nobody_asks_for_are_passed_over(tmp_path: Path) -> None:
     assert shape.width == 64
 
 
+ENDLESS = text("a.x") + struct.pack("<IIQ", ARRAY, STRING, 1 << 60)
+FAR = text("a.x") + struct.pack("<IIQ", ARRAY, UINT64, 1 << 63)
+
+
+@pytest.mark.parametrize("pairs", [ENDLESS, FAR, ENDLESS + struct.pack("<Q", 1 << 62)], ids=["endless", "far", "jump"])
+def test_a_header_without_an_end_is_refused_in_no_time(pairs: bytes, tmp_path: Path) -> None:
+    """The file is sparse: 1 TB of zeros that take no room, and would take hours to read."""
+    path = tmp_path / "m"
+    with path.open("wb") as file:
+        file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, 4) + pairs)
+        file.truncate(1 << 40)
+    with pytest.raises(NotGguf):
+        read_shape(path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"block_count": 2**32 - 1}, {"block_count": 5000}, {"embedding_length": float("inf")}, {"context_length": float("nan")},
+        {"context_length": "9" * 100_000}, {"attention__head_count_kv": [2**32 - 1]}, {"feed_forward_length": -1.0},
+        {"attention__head_count": "x"},
+    ],
+)  # fmt: skip
+def test_sizes_that_no_model_has_are_refused(values: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(NotGguf):
+        read_shape(write(tmp_path / "m", **{**BASE, **values}))
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -175,3 +175,8 @@ def test_switches_are_true_or_false_and_an_unsaid_one_is_neither() -> None:
     assert found.settings == Settings(to_memory=False, recovery=True) and not found.problems
     (problem,) = read(b'[machine]\nto_memory = "yes"\n').problems
     assert "true or false" in problem.message + problem.advice
+
+
+def test_brackets_without_end_are_told_and_nothing_is_used() -> None:
+    found = read(b"pool = " + b"[" * 5000)
+    assert any("brackets" in problem.message for problem in found.problems)
