@@ -121,7 +121,7 @@ class Guest:
 
     def run(self, script: str, *, timeout_s: float = 180.0) -> str:
         """What the shell script says on stdout."""
-        words = ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-p", "-C", "--", "sh", "-euc", script]
+        words = ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-p", "-n", "-C", "--", "sh", "-euc", script]
         done = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, env=ENVIRONMENT, check=False)
         if done.returncode:
             raise Failed(f"{script}\n{done.stdout}{done.stderr}")

@@ -40,6 +40,7 @@ def test_a_server_that_was_set_up_by_the_book_answers(guest: Guest, pool: House)
     guest.until(lambda: "1 done" in guest.show(WORKER, "StatusText"), "its state is told")
     assert 'Status: "linked to' in guest.run(blocks(pool)[2])
     assert guest.run("systemctl --failed --no-legend --plain").strip() == ""
+    assert "udev cannot be heard" not in guest.run("journalctl --unit iamine-worker --output cat")
 
 
 def test_the_exposure_of_each_unit_is_small(guest: Guest) -> None:
@@ -131,10 +132,16 @@ def test_a_worker_that_hangs_is_killed_by_the_watchdog_and_comes_back(guest: Gue
     assert "3 4 5 6 7" in ask(pool)
 
 
+def made_disk(folder: Path) -> Path:
+    """A file system with an empty folder models/."""
+    (folder / "stick" / "models").mkdir(parents=True)
+    disk = folder / "stick.img"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", folder / "stick", disk, "4M"], check=True, capture_output=True)
+    return disk
+
+
 def test_a_removable_disk_with_models_is_looked_through_when_it_is_mounted(guest: Guest, tmp_path: Path) -> None:
-    disk = tmp_path / "stick.img"
-    (tmp_path / "stick" / "models").mkdir(parents=True)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tmp_path / "stick", disk, "4M"], check=True)
+    disk = made_disk(tmp_path)
     device = subprocess.run(["losetup", "--find", "--show", disk], check=True, capture_output=True, text=True).stdout.strip()
     number = device.removeprefix("/dev/loop")
     try:

@@ -10,7 +10,7 @@ from fakes.machines import card, made
 from appliance.agent.config import FetchSettings, Options, settings
 from appliance.agent.errors import ConfigError
 from appliance.agent.fetch import FetchFailed, Folder, PlainProgress, Rung, Shelf, Stopped
-from appliance.agent.fetching import run, sources, wanted
+from appliance.agent.fetching import held_by, run, sources, wanted
 from iamine.ids import ModelId
 from iamine.manifest import File, Model, load
 
@@ -105,3 +105,15 @@ def test_whoever_stops_it_is_heard(tmp_path: Path) -> None:
 
 
 SMALL = Rung(model=load().model[1], reason="r")
+
+
+def test_only_models_whose_files_all_lie_in_a_folder_are_held_by_it(tmp_path: Path) -> None:
+    (wanted_file,) = SMALL.model.file
+    folder, path = Folder(path=tmp_path), tmp_path / Path(wanted_file.path).name
+    assert held_by(load(), folder).model == ()
+    with path.open("wb") as file:
+        file.truncate(wanted_file.bytes)  # sparse
+    assert held_by(load(), folder).model == (SMALL.model,)
+    with path.open("ab") as file:
+        file.truncate(wanted_file.bytes - 1)
+    assert held_by(load(), folder).model == (), "of another size"
