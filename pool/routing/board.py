@@ -72,7 +72,6 @@ class Board:
         """A new job joins its account's line, or the front of all lines."""
         self._admit(record)
         self._queue(record.order.model).push(record.order.job, record.order.account, front=front)
-        self._count(record)
 
     def adopt(self, record: JobRecord, holder: Holder, now: float) -> None:
         """A job is known again that its worker never gave up; its slot is taken already."""
@@ -218,6 +217,7 @@ class Board:
         record.history = self.histories.begin(order.job, record.progressed_at)
         record.prefix = marks(order.work)
         self.counters.enter(order.account)
+        self._count(record)
 
     def _count(self, record: JobRecord) -> None:
         """What is asked for, and of what."""
