@@ -42,6 +42,8 @@ def nullable(schema: Any) -> None:
     if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
         for key in schema["properties"].keys() - set(schema.get("required", ())):
             schema["properties"][key] = {"anyOf": [schema["properties"][key], {"type": "null"}]}
+    if isinstance(schema, dict) and isinstance(schema.get("additionalProperties"), dict):
+        schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], {"type": "null"}]}
 
 
 def tried(folder: Path) -> Path:
