@@ -10,9 +10,9 @@ mkdir -p "$TMPDIR" "$out/lib" "$out/wheel"
 cd "$work"
 tar -xf "$sdist" --strip-components=1 --one-top-level=tree
 llama=$work/tree/vendor/llama.cpp
-# sapphirerapids (AMX) is for servers and was miscompiled by older compilers; the other variants are no faster than a neighbour.
-# sse42 is the floor: numpy does not start below it.
-dropped='x64|sandybridge|piledriver|skylakex|cannonlake|cascadelake|cooperlake|sapphirerapids'
+# sapphirerapids (AMX) is for servers and was miscompiled by older compilers; the other variants left out are no faster than a
+# neighbour. x64 is below the floor of numpy, but lets the probe tell what processor it is.
+dropped='sandybridge|piledriver|skylakex|cannonlake|cascadelake|cooperlake|sapphirerapids'
 sed -i -E "/ggml_add_cpu_backend_variant\(($dropped) /d" "$llama/ggml/src/CMakeLists.txt"
 
 map="-ffile-prefix-map=$work=."
