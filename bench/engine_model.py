@@ -1,9 +1,10 @@
 """Writes a GGUF like mote's but larger, with random weights: a file to measure speed with, whose answers mean nothing.
 
-.venv/bin/python bench/engine_model.py OUT.gguf [LAYERS] [WIDTH] [Q8_0|Q4_0] [WORDS] [KV_HEADS]
+.venv/bin/python bench/engine_model.py OUT.gguf [LAYERS] [WIDTH] [Q8_0|Q4_0] [WORDS] [KV_HEADS] [EXPERTS]
 
 12 layers of 768 are about 93 M parameters. WORDS (1024) is the vocabulary's size, whose words past mote's own are numbers in
-brackets; KV_HEADS (as many as heads) are the heads of keys and values.
+brackets; KV_HEADS (as many as heads) are the heads of keys and values; with EXPERTS (0) each layer has so many feed-forwards,
+of which a token takes two.
 """
 
 import struct
@@ -16,9 +17,10 @@ import numpy as np
 
 MOTE = Path(__file__).parents[1] / "appliance/agent/data/mote-Q8_0.gguf"
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # GGUF's value types
-STRING, ARRAY, F32, Q4_0, Q8_0, ALIGNMENT = 8, 9, 0, 2, 8, 32
+U32, STRING, ARRAY, F32, Q4_0, Q8_0, ALIGNMENT = 4, 8, 9, 0, 2, 8, 32
 KINDS = {"Q8_0": Q8_0, "Q4_0": Q4_0}
 HEAD = 64
+EXPERTS_USED = 2  # by each token
 WORDS = 1024  # mote's
 NORMAL = 1  # GGUF's type of an ordinary token
 BLOCK_BYTES = {Q8_0: 34, Q4_0: 18}  # of 32 weights
@@ -33,6 +35,7 @@ class Shape:
     kind: int = Q8_0
     words: int = WORDS
     kv_heads: int = 0
+    experts: int = 0
 
     @property
     def inner(self) -> int:
@@ -48,6 +51,11 @@ class Shape:
         shape = {"embedding_length": self.width, "feed_forward_length": self.inner, "block_count": self.layers}
         heads = {"attention.head_count": self.heads, "attention.head_count_kv": self.kv_heads or self.heads}
         return {f"llama.{k}": v for k, v in {**shape, **heads, "rope.dimension_count": HEAD, "vocab_size": self.words}.items()}
+
+    @property
+    def more(self) -> dict[str, int]:
+        """The metadata that mote has none of."""
+        return {"llama.expert_count": self.experts, "llama.expert_used_count": EXPERTS_USED} if self.experts else {}
 
 
 Tensor = tuple[str, tuple[int, ...], int]
@@ -69,7 +77,8 @@ def value_end(data: bytes, at: int, kind: int) -> int:
 def metadata(data: bytes, shape: Shape) -> tuple[int, bytes]:
     """(count, bytes) of the file's metadata with the shape's numbers and its longer vocabulary."""
     count = struct.unpack_from("<Q", data, 16)[0]
-    at, out = 24, b""
+    at = 24
+    out = b"".join(packed(key) + struct.pack("<II", U32, value) for key, value in shape.more.items())
     for _ in range(count):
         begin = at
         length = struct.unpack_from("<Q", data, at)[0]
@@ -79,7 +88,7 @@ def metadata(data: bytes, shape: Shape) -> tuple[int, bytes]:
         end = value_end(data, at + 4, kind)
         out += data[begin : at + 4] + changed(key, data[at + 4 : end], shape)
         at = end
-    return count, out
+    return count + len(shape.more), out
 
 
 def changed(key: str, value: bytes, shape: Shape) -> bytes:
@@ -106,7 +115,7 @@ def lengthened(array: bytes, count: int, more: bytes) -> bytes:
 
 def tensors(shape: Shape) -> Iterator[Tensor]:
     """Names, shapes (fastest dimension first) and types."""
-    width, inner, kind = shape.width, shape.inner, shape.kind
+    width, kind = shape.width, shape.kind
     narrow = HEAD * (shape.kv_heads or shape.heads)
     yield "token_embd.weight", (width, shape.words), Q8_0
     yield "output_norm.weight", (width,), F32
@@ -114,8 +123,17 @@ def tensors(shape: Shape) -> Iterator[Tensor]:
         yield from ((f"blk.{n}.{name}.weight", (width,), F32) for name in ("attn_norm", "ffn_norm"))
         yield from ((f"blk.{n}.attn_{name}.weight", (width, width), kind) for name in ("q", "output"))
         yield from ((f"blk.{n}.attn_{name}.weight", (width, narrow), kind) for name in ("k", "v"))
-        yield from ((f"blk.{n}.ffn_{name}.weight", (width, inner), kind) for name in ("gate", "up"))
-        yield f"blk.{n}.ffn_down.weight", (inner, width), kind
+        yield from feed_forward(n, shape)
+
+
+def feed_forward(layer: int, shape: Shape) -> Iterator[Tensor]:
+    """One, or the experts' laid into one tensor each with the router before them."""
+    width, inner, name = shape.width, shape.inner, f"blk.{layer}.ffn_"
+    experts, end = ((shape.experts,), "_exps") if shape.experts else ((), "")
+    if shape.experts:
+        yield f"{name}gate_inp.weight", (width, shape.experts), F32
+    yield from ((f"{name}{each}{end}.weight", (width, inner, *experts), shape.kind) for each in ("gate", "up"))
+    yield f"{name}down{end}.weight", (inner, width, *experts), shape.kind
 
 
 def size_bytes(tensor: Tensor) -> int:
@@ -160,8 +178,9 @@ def write(out: Path, shape: Shape) -> None:
 
 def main(arguments: list[str]) -> None:
     out = Path(arguments[0])
-    layers, width, kind, words, heads = [*arguments[1:6], *("12", "768", "Q8_0", str(WORDS), "0")[len(arguments) - 1 :]]
-    write(out, Shape(layers=int(layers), width=int(width), kind=KINDS[kind], words=int(words), kv_heads=int(heads)))
+    layers, width, kind, *rest = [*arguments[1:7], *("12", "768", "Q8_0", str(WORDS), "0", "0")[len(arguments) - 1 :]]
+    words, heads, experts = map(int, rest)
+    write(out, Shape(layers=int(layers), width=int(width), kind=KINDS[kind], words=words, kv_heads=heads, experts=experts))
     print(f"{out}: {out.stat().st_size / 1e6:.0f} MB")
 
 

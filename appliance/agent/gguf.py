@@ -28,7 +28,10 @@ class NotGguf(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Sizes of the model; 0 or empty where the file does not tell. `kv_heads` is per layer with attention."""
+    """Sizes of the model; 0 or empty where the file does not tell. `kv_heads` is per layer with attention.
+
+    `experts_used` is how many of a mixture's experts a token takes, each as wide inside as `expert_inner`.
+    """
 
     architecture: str
     context_tokens: int
@@ -38,6 +41,8 @@ class Shape:
     kv_heads: tuple[int, ...]
     key_size: int
     value_size: int
+    experts_used: int = 0
+    expert_inner: int = 0
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -48,10 +53,13 @@ class Shape:
     def base_bytes(self) -> int:
         """Compute buffers with flash attention, less the mask: float32 activations of one batch.
 
-        Seven of the width and both sides of a gated feed-forward live at once, as llama.cpp 0c1e57098 lays out dense models
+        Seven of the width and both sides of a gated feed-forward live at once, as llama.cpp 0c1e57098 lays out dense models; of
+        a mixture four of the width, three insides of each expert used and, where those are narrow, what comes out of each
         (measured, November 2026).
         """
-        return 4 * BATCH_TOKENS * (7 * self.width + 2 * self.inner)
+        out = self.width if 2 * self.expert_inner < self.width else 0
+        dense = 7 * self.width + 2 * self.inner
+        return 4 * BATCH_TOKENS * max(dense, 4 * self.width + self.experts_used * (3 * self.expert_inner + out))
 
 
 def read_shape(path: Path) -> Shape:
@@ -71,16 +79,18 @@ def _shape(found: dict[str, Value]) -> Shape:
         return max((_size(each) for each in value), default=default) if isinstance(value, tuple) else _size(value)
 
     layers, heads, width = number("block_count"), number("attention.head_count"), number("embedding_length")
-    size = width // heads if heads else 0
+    size, inner = width // heads if heads else 0, number("feed_forward_length")
     return Shape(
         architecture=name,
         context_tokens=number("context_length"),
         width=width,
-        inner=number("feed_forward_length"),
+        inner=inner,
         heads=heads,
         kv_heads=_kv_heads(found.get(f"{name}.attention.head_count_kv", heads), layers, number("full_attention_interval")),
         key_size=number("attention.key_length", size),
         value_size=number("attention.value_length", size),
+        experts_used=(used := number("expert_used_count")),
+        expert_inner=number("expert_feed_forward_length", inner) if used else 0,
     )
 
 

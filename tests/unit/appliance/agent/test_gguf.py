@@ -60,6 +60,17 @@ def test_grouped_heads_and_their_sizes_are_read(tmp_path: Path) -> None:
     assert read_shape(write(tmp_path / "m", **BASE, **more)).kv_bytes_per_token == 4 * 2 * (16 + 32) * 2
 
 
+def test_a_mixture_needs_room_for_the_experts_that_a_token_takes(tmp_path: Path) -> None:
+    def width_of(**more: int) -> float:
+        return read_shape(write(tmp_path / "m", **BASE, **more)).base_bytes / (4 * 512 * 64)
+
+    assert width_of() == 7 + 2 * 2
+    assert width_of(expert_used_count=1) == 7 + 2 * 2, "never less than a dense one"
+    assert width_of(expert_used_count=4) == 4 + 4 * 3 * 2
+    assert width_of(expert_used_count=8, expert_feed_forward_length=32) == 4 + 8 * 3 / 2
+    assert width_of(expert_used_count=8, expert_feed_forward_length=16) == 4 + 8 * (3 / 4 + 1)
+
+
 def test_hybrid_models_keep_keys_in_some_layers_only(tmp_path: Path) -> None:
     by_layer = read_shape(write(tmp_path / "m", **BASE, attention__head_count_kv=[0, 0, 2, 0]))
     assert (by_layer.kv_heads, by_layer.kv_bytes_per_token) == ((0, 0, 2, 0), 2 * (8 + 8) * 2)
