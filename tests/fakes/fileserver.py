@@ -7,16 +7,24 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 STALL_S = 5.0
+REDIRECTS = {
+    "redirects": "/elsewhere{path}",
+    "redirects to nowhere": "http://127.0.0.1:1/",
+    "redirects to a disk": "file:///etc/passwd",
+}
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves `content`; `moods` are used up one by one, then it is good. `asked` collects (path, Range)."""
+    """Serves `content`; `moods` are used up one by one, then it is good. `asked` collects (path, Range).
+
+    The mood "changes" puts `later` in the content's place.
+    """
 
     daemon_threads = True
 
     def __init__(self, content: bytes, moods: Sequence[str] = (), *, pause_s: float = 0.0) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.content, self.moods, self.pause_s = content, list(moods), pause_s
+        self.content, self.later, self.moods, self.pause_s = content, content, list(moods), pause_s
         self.asked: list[tuple[str, str]] = []
 
     @property
@@ -38,10 +46,14 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.headers.get("Range", "")
         self.server.asked.append((self.path, said))
         mood = self.server.moods.pop(0) if self.server.moods else "good"
+        if mood == "changes":  # for good: whoever resumes gets the rest of another file
+            self.server.content = self.server.later
         content = self.server.content
         start = int(said.removeprefix("bytes=").rstrip("-") or 0) if said else 0
         if mood.isdigit():
             self._answer(int(mood), b"", 0)
+        elif mood in REDIRECTS:
+            self._answer(302, b"", 0, {"Location": REDIRECTS[mood].format(path=self.path)})
         elif mood == "no ranges" or not start:
             self._body(200, content, mood, {})
         elif start >= len(content):
@@ -61,6 +73,13 @@ class _Handler(BaseHTTPRequestHandler):
             case "stall":
                 self._answer(status, body[:half], len(body), headers)
                 time.sleep(STALL_S)
+                self.close_connection = True
+            case "ends at no length":
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body[:half])
                 self.close_connection = True
             case "says too long":
                 self._answer(status, body, len(body) + 1000, headers)

@@ -26,6 +26,13 @@ class Stopped(Exception):
     """Somebody asked to stop; what is there stays for the next time."""
 
 
+class _Patched(Wrong):
+    """Wrong, but from several connections: the beginning may be of another source or day, or the file changed meanwhile.
+
+    So the source gets one more chance, from the beginning.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """What waits and what stops: `stopped` is asked between pieces."""
@@ -37,13 +44,10 @@ class Clock:
 def land(source: Source, model: Model, file: File, target: Path, *, told: Told, clock: Clock = Clock()) -> None:
     """Have `target` hold the file. `told(done, total)` hears of bytes. Raises NotThere, Broken, Wrong, Stopped, OSError."""
     part = target.with_name(target.name + PART)
-    resumed = _front(part, file)
     try:
         _fill(source, model, file, part, told=told, clock=clock)
-    except Wrong:
-        if not resumed:
-            raise
-        part.unlink(missing_ok=True)  # the beginning may be of another source or another day: this one gets its own chance
+    except _Patched:
+        part.unlink(missing_ok=True)
         _fill(source, model, file, part, told=told, clock=clock)
     _finish(part, target)
 
@@ -76,6 +80,10 @@ def _fill(source: Source, model: Model, file: File, part: Path, *, told: Told, c
             if clock.stopped():
                 raise Stopped from error
             continue
+        except Wrong as error:
+            if before:
+                raise _Patched(*error.args) from error
+            raise
         return
 
 

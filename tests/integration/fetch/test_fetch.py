@@ -104,7 +104,8 @@ def test_all_files_of_a_split_model_lie_together(tmp_path: Path) -> None:
     [
         ("drop",), ("drop", "drop", "drop"), ("says too long",), ("503", "429", "500"), ("drop", "no ranges"),
         ("drop", "wrong bytes"), ("drop", "wrong range"), ("drop", "sends too much"), ("says too short",),
-        ("says too short", "drop", "503"),
+        ("says too short", "drop", "503"), ("redirects", "redirects", "drop", "redirects"), ("redirects to nowhere",),
+        ("redirects to a disk",), ("ends at no length", "ends at no length"), ("redirects",) * 30,
     ],
     ids=" then ".join,
 )  # fmt: skip
@@ -115,6 +116,26 @@ def test_a_server_that_fails_is_asked_again_and_the_file_is_right(moods: tuple[s
     with serving(CONTENT, *moods) as server:
         assert fetcher(tmp_path, mirror(server.address)).fetch(model()).read_bytes() == CONTENT
         assert server.asked[0][1] == "bytes=100-"
+
+
+@pytest.mark.parametrize(
+    "moods", [("drop", "changes"), ("drop", "503", "changes", "drop"), ("drop", "wrong range")], ids=" then ".join
+)
+def test_a_server_whose_file_changes_between_resumptions_gets_another_chance(moods: tuple[str, ...], tmp_path: Path) -> None:
+    with serving(CONTENT[::-1] if "changes" in moods else CONTENT, *moods) as server:
+        server.later = CONTENT
+        works = fetcher(tmp_path, mirror(server.address))
+        assert works.fetch(model()).read_bytes() == CONTENT
+        assert works.bad == {}
+
+
+def test_a_server_that_goes_on_with_another_file_is_bad(tmp_path: Path) -> None:
+    with serving(CONTENT, "drop", "changes") as server:
+        server.later = CONTENT[::-1]
+        with pytest.raises(FetchFailed, match="BAD"):
+            fetcher(tmp_path, mirror(server.address)).fetch(model())
+        assert len(server.asked) == 3
+    assert not place(tmp_path).exists()
 
 
 def test_a_server_that_stalls_is_left_for_a_moment(tmp_path: Path) -> None:
