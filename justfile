@@ -28,7 +28,8 @@ check:
         "mypy --python-version 3.10 --disable-error-code no-any-return --no-warn-unused-ignores --ignore-missing-imports -p iamine -p appliance" \
         "lint-imports" \
         "pytest -q {{pure_tests}} {{pure}} --cov-branch --cov-fail-under=100 --cov-report=term-missing" \
-        "pytest -q tests/unit tests/sim {{replace(" " + pure_tests, " ", " --ignore=")}}"
+        "pytest -q -p no:cacheprovider tests/sim" \
+        "pytest -q tests/unit {{replace(" " + pure_tests, " ", " --ignore=")}}"
 
 # Everything that needs no special hardware
 test: check

@@ -11,6 +11,7 @@ MAX_BIASES = 1024
 MAX_GRAMMAR_CHARACTERS = 65_536
 MAX_TOP_LOGPROBS = 20  # OpenAI's limit
 MAX_CHOICES = 8
+LEAST_REPEAT_PENALTY = 0.01  # smaller ones leave float32
 MAX_ANSWER_TOKENS = 2**31 - 1  # the model's context limits it further
 
 KNOWN = frozenset(
@@ -91,10 +92,7 @@ def _repeat_penalty(fields: Fields) -> float:
     if fields.has("repeat_penalty") and fields.has("repetition_penalty"):
         fields.refuse("repetition_penalty", "it is another name of 'repeat_penalty': send one of them.")
     key = "repetition_penalty" if fields.has("repetition_penalty") else "repeat_penalty"
-    value = fields.number(key, 0, 10, 1.0)
-    if value == 0:
-        fields.refuse(key, "must be above 0 (1 is off).")
-    return value
+    return fields.number(key, LEAST_REPEAT_PENALTY, 10, 1.0)
 
 
 def _logit_bias(fields: Fields) -> dict[int, float]:

@@ -28,6 +28,8 @@ _FIRST_CANDIDATES = 256
 _STEPS = 16  # of a logit's unit, where the nucleus is larger than that
 _DEPTH = 40.0  # what is so much below the best one is rarer than float64 can add to it
 _ROW = 512  # tokens in a row, of which a draw without filters takes one first
+_LEAST_PENALTY = 1e-6  # a logit divided by it is finite in float32; so is one divided by
+_LEAST_TEMPERATURE = 1e-6  # this: below it the best token is the answer
 _MARGIN = np.float32(1e-3)  # the coarse filter lets by what rounding could have kept out
 
 
@@ -65,7 +67,8 @@ def _penalise(out: Logits, sampling: Sampling, counts: Mapping[int, int]) -> Non
     times = np.fromiter(counts.values(), dtype=np.float32, count=len(counts))
     seen = out[ids]
     if sampling.repeat_penalty != 1.0:
-        seen = np.where(seen <= 0, seen * sampling.repeat_penalty, seen / sampling.repeat_penalty)
+        penalty = max(sampling.repeat_penalty, _LEAST_PENALTY)
+        seen = np.where(seen <= 0, seen * penalty, seen / penalty)
     out[ids] = seen - times * np.float32(sampling.frequency_penalty) - np.float32(sampling.presence_penalty)
 
 
@@ -78,7 +81,7 @@ def draw(logits: Logits, sampling: Sampling, index: int, allowed: Mask | None = 
     best = int(np.argmax(masked))
     if not np.isfinite(masked[best]):
         return NOTHING_ALLOWED
-    if sampling.temperature <= 0:
+    if sampling.temperature <= _LEAST_TEMPERATURE:
         return best
     number = uniform(sampling.seed, index, 0 if allowed is None else 1)
     relative = masked - masked[best]

@@ -149,6 +149,7 @@ def test_what_has_no_effect_here_changes_nothing(param: str, value: object) -> N
         ("frequency_penalty", -3),
         ("repeat_penalty", 0),
         ("repetition_penalty", 0),
+        ("repetition_penalty", 5e-324),
         ("seed", 2**63),
         ("seed", 1.5),
         ("logit_bias", []),

@@ -120,6 +120,15 @@ def test_penalties_follow_the_counts_of_the_answer() -> None:
     assert adjusted(logits, sampling(), {0: 3}, ()).tolist() == logits.tolist()
 
 
+@pytest.mark.parametrize("least", [5e-324, 1e-40, 1e-7])
+def test_numbers_below_what_float32_holds_still_give_a_token(least: float) -> None:
+    logits = np.array([30.0, -30.0, 29.0], dtype=np.float32)
+    options = sampling(repeat_penalty=least, temperature=1.0)
+    after = adjusted(logits, options, {0: 2, 1: 1}, ())
+    assert np.isfinite(after).all() and draw(after, options, 0) == 0
+    assert draw(logits, sampling(temperature=least), 0) == 0
+
+
 def test_bias_is_added_and_banned_tokens_are_impossible() -> None:
     logits = np.array([2.0, 1.0, 0.0], dtype=np.float32)
     assert adjusted(logits, sampling(logit_bias={2: 5.0}), {}, (0,)).tolist() == [-np.inf, 1.0, 5.0]
