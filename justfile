@@ -77,6 +77,7 @@ torture rounds="10" streams="1000" seeds="5000":
     just sim "$3"
     just mutate
     IAMINE_CHAOS_STREAMS="$2" IAMINE_PAUSE_ROUNDS=10 pytest -q -x -s -p no:cacheprovider tests/chaos
+    IAMINE_FETCH_KILLS=50 pytest -q -s -p no:cacheprovider tests/integration/fetch/test_kills.py
     IAMINE_SOAK=100000 IAMINE_SOAK_CYCLES=1000 pytest -q -s -p no:cacheprovider tests/acceptance/test_soak.py
     for round in $(seq "$1"); do echo "round $round"; IAMINE_FAIR_SEEDS=12 pytest -q -x -p no:cacheprovider tests/sim tests/acceptance tests/chaos tests/integration/store tests/integration/up || exit 1; done
 

@@ -12,12 +12,16 @@ REDIRECTS = {
     "redirects to nowhere": "http://127.0.0.1:1/",
     "redirects to a disk": "file:///etc/passwd",
 }
+MOODS = (
+    "drop", "stall", "says too long", "says too short", "ends at no length", "sends too much", "wrong bytes", "wrong range",
+    "no ranges", "changes", "404", "429", "503", *REDIRECTS, "good",
+)  # fmt: skip
 
 
 class FileServer(ThreadingHTTPServer):
     """Serves `content`; `moods` are used up one by one, then it is good. `asked` collects (path, Range).
 
-    The mood "changes" puts `later` in the content's place.
+    The mood "changes" has `content` and `later` change places.
     """
 
     daemon_threads = True
@@ -46,8 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.headers.get("Range", "")
         self.server.asked.append((self.path, said))
         mood = self.server.moods.pop(0) if self.server.moods else "good"
-        if mood == "changes":  # for good: whoever resumes gets the rest of another file
-            self.server.content = self.server.later
+        if mood == "changes":  # whoever resumes gets the rest of another file
+            self.server.content, self.server.later = self.server.later, self.server.content
         content = self.server.content
         start = int(said.removeprefix("bytes=").rstrip("-") or 0) if said else 0
         if mood.isdigit():

@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fakes.fileserver import STALL_S, serving
+from fakes.fileserver import MOODS, STALL_S, serving
 from fakes.poolserver import served
 
 from appliance.agent.fetch import Clock, Fetcher, FetchFailed, Folder, Shelf, Source, Stopped, Web, hub, mirror
@@ -136,6 +137,24 @@ def test_a_server_that_goes_on_with_another_file_is_bad(tmp_path: Path) -> None:
             fetcher(tmp_path, mirror(server.address)).fetch(model())
         assert len(server.asked) == 3
     assert not place(tmp_path).exists()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_a_server_does_the_file_is_right_or_absent_and_there_in_the_end(seed: int, tmp_path: Path) -> None:
+    draw = random.Random(seed)
+    content = CONTENT[: draw.randrange(1, 600_000)]
+    wanted, moods = model(content), draw.choices(MOODS, k=12)
+    with serving(content, *moods) as server:
+        server.later = content[::-1]
+        web = Web(name="wild", address=server.address, stall_s=STALL_S / 20)
+        for _ in range(len(moods)):
+            with suppress(FetchFailed):
+                assert fetcher(tmp_path, web).fetch(wanted).read_bytes() == content
+                return
+            assert not place(tmp_path, wanted).exists()
+            if not server.moods:
+                server.content = content
+    pytest.fail(f"not fetched after {moods}")
 
 
 def test_a_server_that_stalls_is_left_for_a_moment(tmp_path: Path) -> None:
