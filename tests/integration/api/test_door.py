@@ -57,6 +57,7 @@ def new_hub() -> Hub:
 async def served() -> AsyncIterator[Served]:
     app: Sanic = Sanic(f"door-{next(NUMBERS)}", configure_logging=False)
     app.config.TOUCHUP = False  # Sanic can do that once a process
+    app.ctx.finish = lambda _request, _response: None  # what goes with every response: the app's affair (app.py)
 
     @app.get("/")
     async def page(_request: Request) -> object:
