@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from house import House, wait_for
 from openai import AsyncOpenAI
 
 ROUNDS = 2
+PASSES = 5  # a short answer may happen to live between two kills: its kind is asked again
 COUNT: Any = [{"role": "user", "content": "count from 7 to 67"}]
 TOOL_USE: Any = [{"role": "user", "content": "What is the weather in Paris?"}]
 GREEDY = {"model": "mote", "messages": COUNT, "temperature": 0}
@@ -109,12 +111,13 @@ def _moved(segments: list[Any]) -> bool:
     return any(count > 1 for count in Counter(segment.get("choice", 0) for segment in segments).values())
 
 
-async def all_kinds(house: House, rounds: int) -> dict[str, Got]:
-    """Every kind, streamed and plain, at the same time."""
+async def all_kinds(house: House, rounds: int, kinds: Collection[str] = KINDS.keys()) -> dict[str, Got]:
+    """Every one of these kinds, streamed and plain, at the same time."""
     async with open_client(house) as client:
         asked = {
             f"{name}, {how.__name__} {number}": how(client, wanted)
             for name, wanted in KINDS.items()
+            if name in kinds
             for how in (streamed, plain)
             for number in range(rounds)
         }
@@ -136,14 +139,19 @@ def test_every_kind_of_answer_is_the_same_however_many_workers_gave_it(house: Ho
     for number in range(3):
         killer.start(f"agent{number}")
     house.wait_ready(workers=3)
+    missing, asked, answers = set(KINDS) - {"tools"}, set(KINDS), 0  # a call of mote's own is too short to move
     with killer:
-        seen = asyncio.run(all_kinds(house, ROUNDS))
-    moved = {name.split(",")[0] for name, one in seen.items() if one.moved}
-    print(f"{len(seen)} answers of {len(KINDS)} kinds at {SLOW_TPS} tokens/s, {killer.kills} kills; ", end="")
-    print(f"{sum(one.moved for one in seen.values())} answers moved, of the kinds {', '.join(sorted(moved))}")
-    pairs = {name: (one.kept, whole[f"{name[:-1]}0"].kept) for name, one in seen.items()}
-    wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    assert wrong == {}
-    assert moved >= set(KINDS) - {"tools"}, "a kind that never moved proves nothing (a call of mote's own is too short)"
+        for _ in range(PASSES):
+            seen = asyncio.run(all_kinds(house, ROUNDS, asked))
+            pairs = {name: (one.kept, whole[f"{name[:-1]}0"].kept) for name, one in seen.items()}
+            assert {name: pair for name, pair in pairs.items() if pair[0] != pair[1]} == {}
+            missing -= {name.split(",")[0] for name, one in seen.items() if one.moved}
+            asked, answers = missing, answers + len(seen)
+            if not missing:
+                break
+    print(
+        f"{answers} answers of {len(KINDS)} kinds at {SLOW_TPS} tokens/s, {killer.kills} kills; never moved: {sorted(missing)}"
+    )
+    assert missing == set(), "a kind that never moved proves nothing"
     assert metric(house, "iamine_hub_breaches") == 0
     wait_for(lambda: house.status()["running"] == 0 and house.status()["queued"] == 0, 10, "no slot stays taken")
